@@ -1,0 +1,43 @@
+# `make demo` and `make test` each do all the set-up. PYTHON chooses the interpreter (3.11 to 3.13).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help venv demo test check bench lock clean
+
+help:
+	@echo "make demo    set up, then run the main job (about 6 minutes)"
+	@echo "make test    set up, then lint, types, floors and all tests"
+	@echo "make check   lint, types and import floors alone"
+	@echo "make bench   rerun the benchmarks and rewrite their committed results"
+	@echo "make lock    resolve requirements/dev.txt again"
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: venv
+	$(BIN)/ravlm demo --out demo
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest
+
+bench: venv
+	$(BIN)/python benchmarks/flags.py
+
+lock:
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,55 @@
+"""ravlm: retrieval-augmented vision-language models that cite what they used.
+
+The names below are loaded when first used, so `import ravlm` costs nothing and imports no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Answer": "ravlm.records",
+    "Answerer": "ravlm.answering.answerer",
+    "AttentionFusion": "ravlm.fusion.attention",
+    "CandidateHead": "ravlm.heads.candidates",
+    "Citation": "ravlm.records",
+    "ClassificationHead": "ravlm.heads.classification",
+    "CompactLanguageEncoder": "ravlm.encoders.language",
+    "CompactVisualEncoder": "ravlm.encoders.visual",
+    "Entry": "ravlm.records",
+    "EntityThenPassageRetriever": "ravlm.retrieval.entity",
+    "Hit": "ravlm.records",
+    "KnowledgeBase": "ravlm.knowledge.store",
+    "RavlmError": "ravlm.errors",
+    "RetrievalAugmentedVLM": "ravlm.model.vlm",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ravlm' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+if TYPE_CHECKING:
+    from ravlm.answering.answerer import Answerer as Answerer
+    from ravlm.encoders.language import CompactLanguageEncoder as CompactLanguageEncoder
+    from ravlm.encoders.visual import CompactVisualEncoder as CompactVisualEncoder
+    from ravlm.errors import RavlmError as RavlmError
+    from ravlm.fusion.attention import AttentionFusion as AttentionFusion
+    from ravlm.heads.candidates import CandidateHead as CandidateHead
+    from ravlm.heads.classification import ClassificationHead as ClassificationHead
+    from ravlm.knowledge.store import KnowledgeBase as KnowledgeBase
+    from ravlm.model.vlm import RetrievalAugmentedVLM as RetrievalAugmentedVLM
+    from ravlm.records import Answer as Answer
+    from ravlm.records import Citation as Citation
+    from ravlm.records import Entry as Entry
+    from ravlm.records import Hit as Hit
+    from ravlm.retrieval.entity import EntityThenPassageRetriever as EntityThenPassageRetriever
