@@ -1,0 +1,1 @@
+"""Files become examples: datasets in the format, and what is made into them."""

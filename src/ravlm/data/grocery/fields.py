@@ -1,0 +1,112 @@
+"""What a product's article states, field by field, and how it is asked.
+
+Swedish names are merged into English ones. Every field has wordings for all splits, and wordings that only the test
+split uses.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["numbers", "country", "other"]
+
+NUTRIENTS = {
+    "energi": "energy",
+    "fett": "fat",
+    "varav mättat fett": "saturated fat",
+    "of which saturated fat": "saturated fat",
+    "kolhydrat": "carbohydrate",
+    "varav sockerarter": "sugar",
+    "of which sugars": "sugar",
+    "fiber": "fibre",
+    "folsyra": "folic acid",
+    "pantotensyra": "pantothenic acid",
+    "kalium": "potassium",
+    "klor": "chlorine",
+    "kalcium": "calcium",
+    "fosfor": "phosphorus",
+    "molybden": "molybdenum",
+    "jod": "iodine",
+    "natrium": "sodium",
+    "vitamin b12": "vitamin B12",
+    "vitamin c": "vitamin C",
+    "vitamin d": "vitamin D",
+}
+UNITS = {
+    "kilokalori": "kilocalorie",
+    "kilokalorier": "kilocalorie",
+    "kilojoules": "kilojoule",
+    "kilocalories": "kilocalorie",
+    "mikrogram": "microgram",
+}
+COUNTRIES = {"Sverige": "Sweden", "Danmark": "Denmark", "Finland": "Finland", "Norge": "Norway"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One field with its value, as the article states it.
+
+    A number has `value` and `unit`; a name has `answers`, the stated one first. `text` is what the article prints.
+    """
+
+    field: str
+    text: str
+    section: str
+    answers: tuple[str, ...] = ()
+    value: float | None = None
+    unit: str | None = None
+
+    @property
+    def group(self) -> Group:
+        if self.value is not None:
+            return "numbers"
+        return "country" if "country" in self.field else "other"
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.field[0].upper()}{self.field[1:]}: {self.text}."
+
+
+_NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "country": (
+        (
+            "Which country does this come from?",
+            "What is the country of origin of this?",
+            "In which country was it grown?",
+        ),
+        ("Where in the world is this from?", "Name the country that this was imported from."),
+    ),
+    "manufacturing country": (
+        ("In which country is this manufactured?", "What is the manufacturing country of this product?"),
+        ("Where was this carton made?", "Which manufacturing country does the label state?"),
+    ),
+    "manufacturer": (
+        (
+            "Who is the manufacturer of this product?",
+            "Which manufacturer makes this?",
+            "What brand makes this product?",
+        ),
+        ("Which company is behind this product?", "Name the manufacturer."),
+    ),
+    "volume": (
+        (
+            "What is the volume or weight of this?",
+            "How much does one of these weigh or hold?",
+            "What volume is stated?",
+        ),
+        ("What size is one piece or pack of this?", "State the volume of this item."),
+    ),
+}
+_NUTRIENT = (
+    (
+        "How much {name} does 100 gram of this contain?",
+        "What is the {name} value per 100 gram?",
+        "How much {name} is in this product?",
+    ),
+    ("Per 100 gram, what amount of {name} does it have?", "I watch my {name}: what does this give me per 100 gram?"),
+)
+
+
+def wordings(field: str, split: str) -> tuple[str, ...]:
+    """The questions that ask for a field; the test split has some that no other split has."""
+    everywhere, test_only = _NAMED.get(field) or tuple(tuple(w.format(name=field) for w in each) for each in _NUTRIENT)
+    return (*everywhere, *test_only) if split == "test" else everywhere
