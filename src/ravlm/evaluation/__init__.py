@@ -1,0 +1,1 @@
+"""How good the answers are: measures, runs, floors and the report."""
