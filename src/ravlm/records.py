@@ -96,6 +96,30 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Support:
+    """Where an answer stands: the hit's place in its row, the range of characters in its passage, the probability."""
+
+    hit: int
+    span: tuple[int, int]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An output layer's answer to one question, before it is put together with the knowledge base's titles.
+
+    `alternatives` are the best answers with their probabilities, the answer itself first; `support` is empty where
+    the answer was not read out of a passage.
+    """
+
+    text: str
+    confidence: float
+    abstained: bool
+    support: tuple[Support, ...]
+    alternatives: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """What an answer stood on: a passage, the answer's range of characters in it, and the entry's picture."""
 

@@ -1,0 +1,1 @@
+"""A model, its knowledge base and a question become a cited answer."""

@@ -1,0 +1,1 @@
+"""Pixels and words become tokens."""

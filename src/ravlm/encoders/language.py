@@ -1,0 +1,102 @@
+"""The compact language encoder: a transformer that trains from scratch on a CPU."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from ravlm.encoders.tokenizer import tokenize
+from ravlm.tensors import Encoded, TextBatch
+
+
+class SelfAttention(nn.Module):
+    """softmax(Q K^T / sqrt(d_k)) V in several heads (Vaswani et al., Attention Is All You Need, eq. 1)."""
+
+    def __init__(self, *, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b t l"]:
+        b, t, width = x.shape
+        qkv = self.query_key_value(x).view(b, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.unbind(0)  # [b, h, t, d_k]
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # [b, h, t, t]
+        scores = scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min)
+        attended = scores.softmax(-1) @ v  # [b, h, t, d_k]
+        y: Tensor = self.out(attended.transpose(1, 2).reshape(b, t, width))
+        return y
+
+
+class TransformerLayer(nn.Module):
+    """Self-attention, then a feed-forward network, each y = x + F(norm(x))."""
+
+    def __init__(self, *, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = SelfAttention(width=width, heads=heads)
+        self.feedforward_norm = nn.LayerNorm(width)
+        self.feedforward = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b t l"]:
+        x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+        x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
+        return x
+
+
+class CompactLanguageEncoder(nn.Module):
+    """A small pre-norm transformer encoder; `pooled` is the class token.
+
+    Texts longer than `longest` tokens are cut: passages are made short enough by the knowledge base. While training
+    each token becomes a random one with probability `noise`, so that it is the context that tells what stands in a
+    place, also where a name was never seen.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokenizer: Tokenizer,
+        width: int = 160,
+        layers: int = 3,
+        heads: int = 5,
+        longest: int = 128,
+        dropout: float = 0.1,
+        noise: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.width = width
+        self.longest = longest
+        self.noise = noise
+        self.words = nn.Embedding(tokenizer.get_vocab_size(), width)
+        self.places = nn.Embedding(longest, width)
+        nn.init.normal_(self.words.weight, std=0.05)
+        nn.init.normal_(self.places.weight, std=0.02)
+        self.layers = nn.ModuleList(
+            TransformerLayer(width=width, heads=heads, dropout=dropout) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def tokenize(self, texts: Sequence[str]) -> TextBatch:
+        """Texts as token ids [b, t] with their offsets."""
+        return tokenize(self.tokenizer, texts, self.longest)
+
+    def forward(self, texts: TextBatch) -> Encoded:
+        places = torch.arange(texts.ids.shape[1], device=texts.ids.device)
+        x = self.words(self._noisy(texts.ids)) + self.places(places)  # [b, t, l]
+        for layer in self.layers:
+            x = layer(x, texts.mask)
+        x = self.norm(x)
+        return Encoded(x, texts.mask, x[:, 0])
+
+    def _noisy(self, ids: Int[Tensor, "b t"]) -> Int[Tensor, "b t"]:
+        if not self.training or self.noise == 0.0:
+            return ids
+        chosen = torch.rand(ids.shape, device=ids.device) < self.noise
+        chosen[:, 0] = False
+        return torch.where(chosen, torch.randint_like(ids, self.words.num_embeddings), ids)

@@ -1,0 +1,1 @@
+"""Image, text and knowledge become one."""

@@ -1,0 +1,1 @@
+"""What was fused becomes an answer."""

@@ -1,0 +1,50 @@
+"""Classification over a fixed vocabulary of answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ravlm.heads.targets import Targets
+from ravlm.records import Decoded
+from ravlm.tensors import Batch, Fused, Knowledge
+
+ALTERNATIVES = 5
+
+
+@dataclass(frozen=True)
+class ClassPrediction:
+    """`logits` [b, c] over the vocabulary."""
+
+    logits: Float[Tensor, "b c"]
+
+
+class ClassificationHead(nn.Module):
+    """One of the answers that training has seen. It can never give another one."""
+
+    def __init__(self, *, width: int, vocabulary: Sequence[str]) -> None:
+        super().__init__()
+        self.vocabulary = list(vocabulary)
+        self.score = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
+        self.classes = nn.Linear(width, len(self.vocabulary))
+
+    def forward(self, fused: Fused, knowledge: Knowledge, batch: Batch) -> ClassPrediction:
+        return ClassPrediction(self.classes(self.score(fused.pooled)).float())
+
+    def loss(self, prediction: ClassPrediction, targets: Targets) -> Float[Tensor, ""]:
+        """Cross-entropy over the examples whose answer is in the vocabulary; zero when none is."""
+        known = targets.label >= 0
+        summed = nn.functional.cross_entropy(
+            prediction.logits, targets.label.clamp(min=0), reduction="none"
+        ).masked_fill(~known, 0.0)
+        return summed.sum() / known.sum().clamp(min=1)
+
+    def decode(self, prediction: ClassPrediction, knowledge: Knowledge) -> list[Decoded]:
+        """The likeliest answer of the vocabulary; it cites nothing, since nothing shows where it came from."""
+        best = prediction.logits.softmax(-1).topk(min(ALTERNATIVES, len(self.vocabulary)))
+        decoded = []
+        for values, indices in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+            ranked = tuple((self.vocabulary[i], p) for i, p in zip(indices, values, strict=True))
+            decoded.append(Decoded(ranked[0][0], ranked[0][1], abstained=False, support=(), alternatives=ranked))
+        return decoded

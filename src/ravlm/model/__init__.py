@@ -1,0 +1,1 @@
+"""The assembled model, its configuration and its folder."""

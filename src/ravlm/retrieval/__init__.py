@@ -1,0 +1,1 @@
+"""Question and image become hits."""

@@ -1,0 +1,132 @@
+"""Visual question answering: where an answer stands in a passage, and which class it is."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+
+from ravlm.grading import is_right, normalise, parse_set, reference_answer
+from ravlm.heads.candidates import CandidateHead
+from ravlm.heads.classification import ClassificationHead
+from ravlm.heads.targets import Targets
+from ravlm.records import Example, Passage
+from ravlm.tensors import Kind, Knowledge
+
+_JOINED = re.compile(r"(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]){2}")
+
+
+def answer_vocabulary(examples: Sequence[Example], size: int) -> list[str]:
+    """The most frequent training answers, the commonest first, ties by text."""
+    written: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for example in examples:
+        if example.question is not None and example.kind != "captions":
+            answer = reference_answer(example)
+            written.setdefault(normalise(answer), answer)
+            counts[normalise(answer)] += 1
+    ranked = sorted(counts, key=lambda key: (-counts[key], key))
+    return [written[key] for key in ranked[:size]]
+
+
+class TargetFinder:
+    """Marks the spans of retrieved passages that answer an example, and its place in the vocabulary.
+
+    Spans in passages of other entries than the gold ones are wrong even where the text is the same, when the example
+    names its entries: an answer must come from the right article.
+    """
+
+    def __init__(self, output_layer: CandidateHead | ClassificationHead) -> None:
+        closed = output_layer.vocabulary if isinstance(output_layer, CandidateHead) else output_layer
+        self._label = {normalise(answer): i for i, answer in enumerate(closed.vocabulary)}
+        self._reads = isinstance(output_layer, CandidateHead)
+        self._max_span = output_layer.max_span if isinstance(output_layer, CandidateHead) else 1
+        self._found: dict[tuple[str, tuple[object, ...]], list[tuple[int, int]]] = {}
+
+    def targets(self, examples: Sequence[Example], knowledge: Knowledge) -> Targets:
+        """Targets for a batch: `right` [b, k, p, w] and `label` [b], on the knowledge's device."""
+        b, k, p = knowledge.mask.shape
+        right = torch.zeros(b, k, p, self._max_span, dtype=torch.bool)
+        kinds, offsets, masks = knowledge.kind.tolist(), knowledge.offsets.cpu(), knowledge.mask.sum(-1).tolist()
+        for i, example in enumerate(examples):
+            for j, passage in enumerate(knowledge.passages[i]):
+                if kinds[i][j] != Kind.TEXT or passage is None:
+                    continue
+                if example.entries and passage.entry_id not in example.entries:
+                    continue
+                for start, width in self._spans(example, passage, offsets[i, j, : masks[i][j]].tolist()):
+                    right[i, j, start, width] = True
+        label = torch.tensor([self._label.get(normalise(reference_answer(e)), -1) for e in examples])
+        device = knowledge.mask.device
+        return Targets(right.to(device), label.to(device))
+
+    def covered(self, examples: Sequence[Example], knowledge: Knowledge) -> list[bool]:
+        """Whether a right answer is among the candidates: in the passages, or in the vocabulary where none was read."""
+        targets = self.targets(examples, knowledge)
+        in_passages = targets.right.flatten(1).any(1).tolist()
+        readable = (knowledge.kind == Kind.TEXT).any(1).tolist()
+        known = (targets.label >= 0).tolist()
+        rows = zip(in_passages, readable, known, strict=True)
+        return [span if self._reads and text else label for span, text, label in rows]
+
+    def _spans(self, example: Example, passage: Passage, offsets: list[list[int]]) -> list[tuple[int, int]]:
+        key = (passage.id, (example.kind, example.answers, example.value, example.unit))
+        if key not in self._found:
+            self._found[key] = find_spans(example, passage.text, offsets, self._max_span)
+        return self._found[key]
+
+
+def find_spans(
+    example: Example, text: str, offsets: Sequence[Sequence[int]], max_span: int
+) -> list[tuple[int, int]]:
+    """All (start token, width - 1) whose text is a right answer and no part of a longer word or number.
+
+    Tokens with an empty range of characters (the class token) belong to no span.
+    """
+    pieces = [normalise(text[a:b]) if b > a else "" for a, b in offsets]
+    ends: list[int] = []
+    joined = ""
+    for piece in pieces:
+        joined += piece
+        ends.append(len(joined))
+    starts = [end - len(piece) for end, piece in zip(ends, pieces, strict=True)]
+    spans = []
+    for low, high in _ranges(example, joined):
+        first = next((t for t, s in enumerate(starts) if pieces[t] and s == low), None)
+        last = next((t for t, e in enumerate(ends) if pieces[t] and e == high), None)
+        if first is None or last is None or not 0 <= last - first < max_span:
+            continue
+        a, b = offsets[first][0], offsets[last][1]
+        if _is_whole(text, a, b) and is_right(example, text[a:b]):
+            spans.append((first, last - first))
+    return spans
+
+
+def _is_whole(text: str, a: int, b: int) -> bool:
+    """Whether text[a:b] neither begins nor ends inside a word or a number."""
+    around = text[max(a - 2, 0) : a], text[b : b + 2]
+    if text[a].isdigit() and re.search(r"\d[,.]?$", around[0]):
+        return False
+    if text[b - 1].isdigit() and re.match(r"[,.]?\d", around[1]):
+        return False
+    return not (_JOINED.match(text[a - 1 : a + 1]) or _JOINED.match(text[b - 1 : b + 1]))
+
+
+def _ranges(example: Example, joined: str) -> list[tuple[int, int]]:
+    """Where the answer may stand in the text without spaces, punctuation and articles."""
+    if example.kind == "all_of":
+        members = [joined.find(m) for m in parse_set(", ".join(example.answers))]
+        if not members or min(members) < 0:
+            return []
+        return [(min(members), max(joined.find(m) + len(m) for m in parse_set(", ".join(example.answers))))]
+    wanted = {normalise(answer) for answer in example.answers}
+    if example.kind == "number" and example.value is not None:
+        number = normalise(f"{example.value:.15g}")
+        wanted = {number, number + normalise(example.unit or "")}
+    found = []
+    for answer in sorted(filter(None, wanted)):
+        at = joined.find(answer)
+        while at >= 0:
+            found.append((at, at + len(answer)))
+            at = joined.find(answer, at + 1)
+    return found

@@ -1,0 +1,1 @@
+"""Training: the picture matching first, then the reading; resumable at any checkpoint."""

@@ -1,0 +1,61 @@
+"""Stage one: photos and the entries' pictures of the same thing come together (contrastive pre-training)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Generator, Tensor, nn
+
+from ravlm.training.augment import change_identity, view
+
+
+@dataclass(frozen=True)
+class PicturePairs:
+    """Photos that show an entry, and that entry's own pictures.
+
+    `photos` [n, c, y, x] belong to the entries `photo_entry` [n]; `pictures` [m, c, y, x] to `picture_entry` [m].
+    Entries are counted from 0; every entry has at least one photo and one picture.
+    """
+
+    photos: UInt8[Tensor, "n c y x"]
+    photo_entry: Int[Tensor, " n"]
+    pictures: UInt8[Tensor, "m c y x"]
+    picture_entry: Int[Tensor, " m"]
+
+    def sample(self, size: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """`size` pairs as (photo index, picture index, entry), every entry equally likely, repeats as late as may be."""
+        entries = self.photo_entry.unique()
+        rounds = [entries[torch.randperm(len(entries), generator=generator)] for _ in range(-(-size // len(entries)))]
+        chosen = torch.cat(rounds)[:size]
+        photo = torch.stack([_any_of(self.photo_entry == e, generator) for e in chosen])
+        picture = torch.stack([_any_of(self.picture_entry == e, generator) for e in chosen])
+        return photo, picture, chosen
+
+
+def _any_of(mask: Tensor, generator: Generator) -> Tensor:
+    places = mask.nonzero()[:, 0]
+    return places[torch.randint(len(places), (), generator=generator)]
+
+
+def contrastive_loss(
+    queries: Float[Tensor, "b v"], keys: Float[Tensor, "b v"], entry: Int[Tensor, " b"], scale: Float[Tensor, ""]
+) -> Float[Tensor, ""]:
+    """Symmetric InfoNCE: -log softmax of scale * cos(query, its key), both ways (Radford et al. 2021, CLIP, fig. 3).
+
+    Other pairs of the same entry are no negatives: they are masked with the lowest number.
+    """
+    cosine = nn.functional.normalize(queries.float(), dim=-1) @ nn.functional.normalize(keys.float(), dim=-1).T
+    same = (entry[:, None] == entry[None, :]) & ~torch.eye(len(entry), dtype=torch.bool, device=entry.device)
+    logits = (scale * cosine).masked_fill(same, torch.finfo(cosine.dtype).min)
+    own = torch.arange(len(entry), device=entry.device)
+    return (nn.functional.cross_entropy(logits, own) + nn.functional.cross_entropy(logits.T, own)) / 2
+
+
+def augmented_pairs(
+    pairs: PicturePairs, size: int, batch: int, generator: Generator
+) -> tuple[Float[Tensor, "b c y x"], Float[Tensor, "b c y x"], Int[Tensor, " b"]]:
+    """A batch of views: photos, pictures of the same entries, and the entries; half of the pairs change identity."""
+    photo, picture, entry = pairs.sample(batch, generator)
+    first, second = pairs.photos[photo], pairs.pictures[picture]
+    queries, keys = view(first, size, generator, 0.7), view(second, size, generator, 0.7)
+    return (*change_identity(queries, keys, generator), entry)

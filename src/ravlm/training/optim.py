@@ -1,0 +1,57 @@
+"""Learning rates, weight averages and random states that depend on the step alone, so that a resume is exact."""
+
+import hashlib
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Generator, Tensor, nn
+
+
+def warm_up_then_cosine(step: int, total: int, warm_up: int) -> float:
+    """The factor of the learning rate at `step` of `total`: linear up, then half a cosine down to 2 %."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    progress = (step - warm_up) / max(total - warm_up, 1)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def step_generator(seed: int, stage: str, step: int) -> Generator:
+    """The random numbers of one step; also seeds torch's global generator (dropout) for it."""
+    mixed = hash_seed(seed, stage, step)
+    torch.manual_seed(mixed)
+    return torch.Generator().manual_seed(mixed)
+
+
+def hash_seed(*parts: object) -> int:
+    """A 63-bit seed from any values with a stable text."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def make_optimizer(modules: Iterable[nn.Module], *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over the parameters that train; biases, norms, gains and embeddings are not decayed."""
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
+
+
+class Average:
+    """The exponential moving average of a module's weights and buffers (Polyak averaging)."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state: dict[str, Tensor] = {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Move towards the module's weights; faster in the first steps."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in module.state_dict().items():
+            if value.is_floating_point():
+                self.state[name].lerp_(value, 1 - decay)
+            else:
+                self.state[name].copy_(value)

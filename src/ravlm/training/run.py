@@ -1,0 +1,220 @@
+"""A whole training run: dataset in, model's folder out."""
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL.Image import Image, Resampling
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+import ravlm
+from ravlm.data.dataset import Dataset
+from ravlm.encoders.tokenizer import train_tokenizer
+from ravlm.errors import ConfigError, PathError, TrainingError
+from ravlm.knowledge.build import build_from_dataset
+from ravlm.knowledge.passages import passages
+from ravlm.knowledge.store import KnowledgeBase
+from ravlm.model.build import build_model
+from ravlm.model.folder import CONFIG, KNOWLEDGE, save_model
+from ravlm.model.indexes import follow
+from ravlm.records import Entry, Example
+from ravlm.retrieval.entity import EntityThenPassageRetriever
+from ravlm.retrieval.image import ImageIndex, Stamp
+from ravlm.retrieval.tfidf import TfidfIndex
+from ravlm.safe.files import write_text_atomic
+from ravlm.safe.images import decode_image, read_image
+from ravlm.tasks.vqa import answer_vocabulary
+from ravlm.training.checkpoint import FOLDER, last_checkpoint
+from ravlm.training.config import RunConfig
+from ravlm.training.device import choose_device
+from ravlm.training.match import PicturePairs
+from ravlm.training.optim import hash_seed
+from ravlm.training.read import Reading
+from ravlm.training.stages import Progress, Run, match, read
+
+RUN = "run.json"
+_MARGIN = 1.125  # pictures are kept this much larger than the encoder's input, to be moved within
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What a run took: seconds spent in the two stages and in all, and the learning curve."""
+
+    seconds: dict[str, float]
+    curve: list[dict[str, Any]]
+
+
+def train(
+    config: RunConfig, data: Path, out: Path, *, resume: bool = False, progress: Progress = lambda *_: None
+) -> TrainingReport:
+    """Train a model on a dataset folder and write it to `out`.
+
+    The knowledge base comes first (`out/knowledge`), then stage by stage the weights; `out/checkpoints` holds the last
+    whole state, from which `resume` goes on to the same weights, bit for bit, on the same machine and threads.
+
+    Raises:
+        PathError: `out` is in the way, or there is nothing to resume.
+        ConfigError: the run to resume had other settings or other data.
+        DatasetError: the dataset has faults.
+        TrainingError: the dataset can't be trained on, or the loss is no number any more.
+    """
+    began = time.perf_counter()
+    dataset = Dataset.open(data)
+    examples = dataset.split("train")
+    entries = {entry.id: entry for entry in dataset.knowledge()}
+    _check(examples, entries, data)
+    _prepare(config, dataset, out, resume)
+    if not (out / KNOWLEDGE).exists():
+        build_from_dataset(data, out / KNOWLEDGE)
+    knowledge = KnowledgeBase.open(out / KNOWLEDGE)
+
+    questions = [e for e in examples if e.question is not None and e.kind != "captions"]
+    texts = [e.question or "" for e in questions]
+    texts += [passage.text for entry in knowledge.iterate() for passage in passages(entry)]
+    tokenizer = train_tokenizer(texts, config.model.language.vocabulary)
+    vocabulary = answer_vocabulary(questions, config.model.output.vocabulary)
+    torch.manual_seed(hash_seed(config.training.seed, "weights"))
+    empty = ImageIndex(torch.zeros(0, config.model.visual.width).numpy(), [], Stamp("", ""))
+    model = build_model(
+        config.model, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([])
+    )
+    device = choose_device()
+    model.to(device, memory_format=torch.channels_last)
+    retriever = model.knowledge_retriever
+    if not isinstance(retriever, EntityThenPassageRetriever):
+        raise TypeError("training needs a retriever that goes from entry to passage")
+    run = Run(model, retriever, device, config.training, out, progress)
+    checkpoint = last_checkpoint(out) if resume else None
+
+    size = config.model.visual.image_size
+    photos = Photos.read(dataset, examples, int(size * _MARGIN), progress)
+    curve: list[dict[str, Any]] = []
+    if checkpoint is None or checkpoint.stage == "match":
+        pairs = _picture_pairs(photos, examples, knowledge, int(size * _MARGIN))
+        curve = match(run, pairs, size, curve, checkpoint)
+    else:
+        model.load_state_dict(checkpoint.part("model"))
+    matched = time.perf_counter()
+
+    progress("indexing the knowledge base", 0, 1)
+    images = follow(model, knowledge)
+    progress("indexing the knowledge base", 1, 1)
+    reading = _reading(run, photos, questions, size)
+    curve = read(run, reading, curve, checkpoint)
+    model.eval()
+    seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
+    about = {**config.training.model_dump(), "ravlm": ravlm.__version__, "torch": torch.__version__, "curve": curve}
+    save_model(out, model, config.model, tokenizer=tokenizer, vocabulary=vocabulary, images=images, training=about)
+    shutil.rmtree(out / FOLDER)
+    (out / RUN).unlink()
+    return TrainingReport(seconds, curve)
+
+
+@dataclass(frozen=True)
+class Photos:
+    """All pictures of the examples, read once: `pixels` [m, c, y, x] and each path's place."""
+
+    pixels: Tensor
+    place: dict[str, int]
+
+    @classmethod
+    def read(cls, dataset: Dataset, examples: Sequence[Example], size: int, progress: Progress) -> "Photos":
+        """Decode in threads; an undecodable picture ends the run with its name."""
+        paths = sorted({example.images[0] for example in examples})
+        pixels = torch.zeros(len(paths), 3, size, size, dtype=torch.uint8)
+
+        def load(i: int) -> None:
+            pixels[i] = stretch(read_image(dataset.image_path(paths[i]), longest=2 * size), size)
+
+        with ThreadPoolExecutor() as pool:
+            for done, _ in enumerate(pool.map(load, range(len(paths))), start=1):
+                progress("reading pictures", done, len(paths))
+        return cls(pixels, {path: i for i, path in enumerate(paths)})
+
+
+def stretch(image: Image, size: int) -> Tensor:
+    """A picture as uint8 [c, size, size]."""
+    small = image.resize((size, size), Resampling.BILINEAR, reducing_gap=2.0)
+    return torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(size, size, 3).permute(2, 0, 1)
+
+
+def _check(examples: Sequence[Example], entries: dict[str, Entry], data: Path) -> None:
+    pictured = any(entries[g].images for e in examples for g in e.entries if g in entries)
+    asked = any(e.question is not None for e in examples)
+    if not pictured or not asked:
+        missing = "an example with a question" if not asked else "an example whose entry has a picture"
+        raise TrainingError(
+            f"{data} can't be trained on: its train.jsonl holds {len(examples)} examples, but not one is {missing}. "
+            "Picture matching learns from photos of entries that have pictures (`entries` and `images`), reading from "
+            "questions with answers."
+        )
+
+
+def _prepare(config: RunConfig, dataset: Dataset, out: Path, resume: bool) -> None:
+    """Make `out`, or make sure that the run in it is the one to be resumed."""
+    about = {"config": config.model_dump(), "data": dataset.fingerprint()}
+    if resume:
+        if not (out / RUN).is_file():
+            done = "It holds a finished model." if (out / CONFIG).is_file() else "No run was begun there."
+            raise PathError(f"There is nothing to resume in {out}. {done} Leave out --resume and give a new --out.")
+        before = json.loads((out / RUN).read_text(encoding="utf-8"))
+        different = [key for key in about if before.get(key) != about[key]]
+        if different:
+            raise ConfigError(
+                f"The run in {out} was begun with another {' and '.join(different)}. Resume it with the same settings, "
+                "seed and dataset, or train anew into another folder."
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        hint = " or go on with --resume" if (out / RUN).is_file() else ""
+        raise PathError(f"{out} is not empty, and nothing is written over. Give a new folder with --out{hint}.")
+    out.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(out / RUN, json.dumps(about, indent=1))
+
+
+def _picture_pairs(photos: Photos, examples: Sequence[Example], knowledge: KnowledgeBase, size: int) -> PicturePairs:
+    """Photos of entries with pictures, and those pictures."""
+    shown = sorted({(photos.place[e.images[0]], entry_id) for e in examples for entry_id in e.entries})
+    images = {entry_id: knowledge.get(entry_id).images for entry_id in sorted({entry_id for _, entry_id in shown})}
+    number = {entry_id: n for n, entry_id in enumerate(entry_id for entry_id in images if images[entry_id])}
+    shown = [(photo, entry_id) for photo, entry_id in shown if entry_id in number]
+    owned = [(number[entry_id], image_id) for entry_id in number for image_id in images[entry_id]]
+    return PicturePairs(
+        photos=photos.pixels[[photo for photo, _ in shown]],
+        photo_entry=torch.tensor([number[entry_id] for _, entry_id in shown]),
+        pictures=torch.stack([stretch(decode_image(knowledge.picture(image_id)), size) for _, image_id in owned]),
+        picture_entry=torch.tensor([n for n, _ in owned]),
+    )
+
+
+@torch.no_grad()
+def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) -> Reading:
+    """The questions with their photos at the encoder's size and the entries that each photo finds."""
+    places = sorted({photos.place[e.images[0]] for e in questions})
+    pixels = nn.functional.interpolate(
+        photos.pixels[places].float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
+    ).to(torch.uint8)
+    run.model.eval()
+    wanted = 3 * run.retriever.entries
+    ranked: list[list[tuple[str, str, float]]] = []
+    visual = []
+    for some in pixels.split(256):
+        visual.append(run.model.visual_encoder(some.to(run.device)))
+        ranked += run.retriever.rank(visual[-1], wanted)
+    index = {place: i for i, place in enumerate(places)}
+    photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
+    queries = nn.functional.normalize(torch.cat([v.pooled for v in visual]).float(), dim=-1).cpu().numpy()
+    for example, i in zip(questions, photo.tolist(), strict=True):
+        known = {entry_id for entry_id, _, _ in ranked[i]}
+        for entry_id in sorted(set(example.entries) - known):
+            image_id = run.retriever.images.picture_of(entry_id) or ""
+            cosine = float(queries[i] @ run.retriever.images.key(entry_id, image_id)) if image_id else 0.0
+            ranked[i].append((entry_id, image_id, cosine))
+    return Reading(questions, photo, pixels, ranked)

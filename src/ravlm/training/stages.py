@@ -1,0 +1,124 @@
+"""The two stages as plain loops: draw a batch, compute the loss, step, average, keep a checkpoint."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ravlm.encoders.language import CompactLanguageEncoder
+from ravlm.errors import TrainingError
+from ravlm.model.vlm import RetrievalAugmentedVLM
+from ravlm.retrieval.entity import EntityThenPassageRetriever
+from ravlm.tasks.vqa import TargetFinder
+from ravlm.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
+from ravlm.training.config import MatchConfig, ReadConfig, TrainingConfig
+from ravlm.training.device import autocast
+from ravlm.training.match import PicturePairs, augmented_pairs, contrastive_loss
+from ravlm.training.optim import Average, make_optimizer, step_generator, warm_up_then_cosine
+from ravlm.training.read import Reading, question_batch, sample_questions, training_hits
+
+STAGES = ("match", "read")
+TITLES = {"match": "learning to match pictures", "read": "learning to read answers"}
+Progress = Callable[[str, int, int], None]
+Curve = list[dict[str, float | str]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What both stages share."""
+
+    model: RetrievalAugmentedVLM
+    retriever: EntityThenPassageRetriever
+    device: torch.device
+    config: TrainingConfig
+    out: Path
+    progress: Progress
+
+
+def match(run: Run, pairs: PicturePairs, size: int, curve: Curve, checkpoint: Checkpoint | None) -> Curve:
+    """Train the visual encoder so that a photo and its entry's picture come together; returns the curve so far."""
+    trained = nn.ModuleList([run.model.visual_encoder, nn.ParameterList([run.retriever.log_scale])])
+    encoder = run.model.visual_encoder
+    settings = run.config.match
+
+    def loss_of(step: int, generator: Generator) -> Tensor:
+        photos, pictures, entry = augmented_pairs(pairs, size, settings.batch, generator)
+        encoded = encoder(torch.cat([photos, pictures]).to(run.device)).pooled
+        queries, keys = encoded.chunk(2)
+        return contrastive_loss(queries, keys, entry.to(run.device), run.retriever.log_scale.exp())
+
+    return _loop(run, "match", settings, trained, loss_of, curve, checkpoint)
+
+
+def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None) -> Curve:
+    """Train language encoder, fusion and output layer to find the answer in the passages; the eye stands still."""
+    model, settings = run.model, run.config.read
+    encoder = model.language_encoder
+    trained = nn.ModuleList([encoder, model.fusion_module, model.output_layer, run.retriever.picture])
+    finder = TargetFinder(model.output_layer)
+    groups = reading.groups()
+
+    def loss_of(step: int, generator: Generator) -> Tensor:
+        model.visual_encoder.eval()
+        chosen = sample_questions(groups, settings.batch, generator)
+        draws = torch.rand(len(chosen), 2, generator=generator).tolist()
+        hits = [
+            training_hits(run.retriever, reading.examples[i], reading.ranked[int(reading.photo[i])], settings, draw)
+            for i, draw in zip(chosen, draws, strict=True)
+        ]
+        output = model(question_batch(encoder, reading, chosen, run.device), hits)
+        targets = finder.targets([reading.examples[i] for i in chosen], output.knowledge)
+        return model.output_layer.loss(output.prediction, targets)
+
+    model.visual_encoder.requires_grad_(False)
+    try:
+        return _loop(run, "read", settings, trained, loss_of, curve, checkpoint)
+    finally:
+        model.visual_encoder.requires_grad_(True)
+
+
+def _loop(
+    run: Run,
+    stage: str,
+    settings: MatchConfig | ReadConfig,
+    trained: nn.ModuleList,
+    loss_of: Callable[[int, Generator], Tensor],
+    curve: Curve,
+    checkpoint: Checkpoint | None,
+) -> Curve:
+    optimizer = make_optimizer(trained, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
+    state = TrainingState(stage, 0, run.model, optimizer, Average(trained, settings.average), list(curve))
+    if checkpoint is not None and checkpoint.stage == stage:
+        checkpoint.restore(state)
+    run.model.train()
+    began, warm_up = time.perf_counter(), max(1, settings.steps // 20)
+    for step in range(state.step, settings.steps):
+        generator = step_generator(run.config.seed, stage, step)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * warm_up_then_cosine(step, settings.steps, warm_up)
+        with autocast(run.device, run.config.precision):
+            loss = loss_of(step, generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
+        value = float(loss)
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss of stage {stage!r} became {value} at step {step + 1}. The last checkpoint stands in {run.out}. "
+                f"Lower training.{stage}.learning_rate (now {settings.learning_rate}) and train again."
+            )
+        optimizer.step()
+        state.average.update(trained, step)
+        state.step = step + 1
+        if state.step % 10 == 0 or state.step == settings.steps:
+            seconds = round(time.perf_counter() - began, 2)
+            state.curve.append({"stage": stage, "step": state.step, "seconds": seconds, "loss": round(value, 4)})
+        if state.step % run.config.checkpoint_every == 0 or state.step == settings.steps:
+            save_checkpoint(run.out, state, STAGES)
+        run.progress(TITLES[stage], state.step, settings.steps)
+    trained.load_state_dict(state.average.state)
+    return state.curve

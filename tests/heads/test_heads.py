@@ -1,0 +1,141 @@
+"""The contract of every output layer, and the candidate layer's marginal probability."""
+
+import math
+
+import pytest
+import torch
+
+from builders import encoded, knowledge, passage, scores, tokenizer
+from ravlm.encoders.tokenizer import tokenize
+from ravlm.fusion.attention import AttentionFusion
+from ravlm.heads.candidates import CandidateHead, CandidatePrediction, span_mask
+from ravlm.heads.classification import ClassificationHead, ClassPrediction
+from ravlm.heads.targets import Targets
+from ravlm.protocols import OutputLayer
+from ravlm.tensors import Batch, Kind
+
+ROMA = "The capital is Roma."
+ALSO = "Its seat: roma!"
+
+
+def setting(rows=None):
+    rows = rows or [[passage(ROMA), passage(ALSO, ordinal=1)]]
+    texts = tokenize(tokenizer(), [p.text for row in rows for p in row], 40)
+    found = knowledge(rows, texts, width=8)
+    b = len(rows)
+    fused = AttentionFusion(visual_width=6, language_width=8, width=10)(
+        encoded(b, 4, 6), encoded(b, 3, 8), found, scores(b, len(rows[0]))
+    )
+    batch = Batch(torch.zeros(b, 3, 4, 4), tokenize(tokenizer(), ["?"] * b, 4), ["?"] * b, ["en"] * b)
+    return fused, found, batch
+
+
+def heads():
+    torch.manual_seed(0)
+    closed = ClassificationHead(width=10, vocabulary=["Roma", "Oslo"])
+    return [closed, CandidateHead(width=10, language_width=8, vocabulary=closed, max_span=6)]
+
+
+@pytest.mark.parametrize("head", heads(), ids=lambda h: type(h).__name__)
+def test_contract(head):
+    assert isinstance(head, OutputLayer)
+    fused, found, batch = setting()
+    prediction = head(fused, found, batch)
+    right = span_mask(found, 6) & (torch.arange(6) == 0)
+    loss = head.loss(prediction, Targets(right, torch.tensor([0])))
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in head.parameters())
+    (decoded,) = head.decode(prediction, found)
+    assert 0.0 <= decoded.confidence <= 1.0
+    assert decoded.alternatives[0] == (decoded.text, pytest.approx(decoded.confidence))
+
+
+def test_uniform_classes_cost_log_n_and_unknown_labels_nothing():
+    head = ClassificationHead(width=10, vocabulary=["a", "b", "c", "d"])
+    targets = Targets(torch.zeros(2, 1, 1, 1, dtype=torch.bool), torch.tensor([1, -1]))
+    assert float(head.loss(ClassPrediction(torch.zeros(2, 4)), targets)) == pytest.approx(math.log(4))
+    nobody = Targets(targets.right, torch.tensor([-1, -1]))
+    assert float(head.loss(ClassPrediction(torch.zeros(2, 4)), nobody)) == 0.0
+
+
+def candidate_head():
+    closed = ClassificationHead(width=10, vocabulary=["Oslo"])
+    return CandidateHead(width=10, language_width=8, vocabulary=closed, max_span=6)
+
+
+def spans_at(found, *places, b=1):
+    """Scores that are 0 at (k, start, width - 1) and the lowest elsewhere."""
+    spans = torch.full((*found.mask.shape, 6), torch.finfo(torch.float32).min)
+    for k, start, width in places:
+        spans[:, k, start, width] = 0.0
+    return spans
+
+
+def span_of(text, found, k):
+    """The (start token, width - 1) of a piece of passage k."""
+    whole = found.passages[0][k].text
+    low = whole.index(text)
+    offsets = found.offsets[0, k].tolist()
+    first = next(i for i, o in enumerate(offsets) if o[0] == low and o[1] > low)
+    last = next(i for i, o in enumerate(offsets) if o[1] == low + len(text))
+    return first, last - first
+
+
+def test_probabilities_are_added_up_over_passages_by_normalised_answer():
+    _, found, _ = setting()
+    places = [(0, *span_of("Roma", found, 0)), (1, *span_of("roma", found, 1)), (0, *span_of("The capital", found, 0))]
+    prediction = CandidatePrediction(
+        spans_at(found, *places), torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1))
+    )
+    (decoded,) = candidate_head().decode(prediction, found)
+    assert decoded.text == "Roma"
+    assert decoded.confidence == pytest.approx(2 / 4)
+    assert [s.hit for s in decoded.support] == [0, 1]
+    assert not decoded.abstained
+    assert [found.passages[0][s.hit].text[slice(*s.span)] for s in decoded.support] == ["Roma", "roma"]
+
+
+def test_none_of_these_wins_when_it_is_likelier():
+    _, found, _ = setting()
+    spans = spans_at(found, (0, *span_of("Roma", found, 0)))
+    (decoded,) = candidate_head().decode(
+        CandidatePrediction(spans, torch.tensor([1.0]), ClassPrediction(torch.zeros(1, 1))), found
+    )
+    assert decoded.abstained
+    assert decoded.text == "Roma"
+
+
+def test_without_a_passage_the_fixed_vocabulary_answers():
+    _, found, _ = setting()
+    found.kind.fill_(int(Kind.PICTURE))
+    lowest = torch.full((*found.mask.shape, 6), torch.finfo(torch.float32).min)
+    prediction = CandidatePrediction(lowest, torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1)))
+    (decoded,) = candidate_head().decode(prediction, found)
+    assert decoded.text == "Oslo"
+    assert decoded.support == ()
+
+
+def test_loss_is_minus_log_of_the_right_spans_share():
+    _, found, _ = setting()
+    places = [(0, *span_of("Roma", found, 0)), (1, *span_of("roma", found, 1)), (0, 1, 0)]
+    prediction = CandidatePrediction(
+        spans_at(found, *places), torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1))
+    )
+    right = torch.zeros_like(prediction.spans, dtype=torch.bool)
+    for place in places[:2]:
+        right[(0, *place)] = True
+    targets = Targets(right, torch.tensor([-1]))
+    assert float(candidate_head().loss(prediction, targets)) == pytest.approx(-math.log(2 / 4))
+    none_right = Targets(torch.zeros_like(right), torch.tensor([-1]))
+    assert float(candidate_head().loss(prediction, none_right)) == pytest.approx(-math.log(1 / 4))
+
+
+def test_spans_stay_inside_their_passage_and_off_the_class_token():
+    _, found, _ = setting()
+    mask = span_mask(found, 6)
+    assert not mask[0, :, 0].any()
+    lengths = found.mask.sum(-1)[0].tolist()
+    for k, n in enumerate(lengths):
+        assert mask[0, k, n - 1].tolist() == [True] + [False] * 5
+        assert not mask[0, k, n:].any()
