@@ -180,7 +180,7 @@ def test_hostile_text_is_shown_as_text_everywhere(tmp_path: Path) -> None:
         language=HOSTILE,
         citations=(cited,),
         weights={HOSTILE: 1.0},
-        alternatives=(("", 1.0), (HOSTILE, 0.5)),
+        alternatives=((f" {HOSTILE}", 0.5),),
         right=False,
     )
     page = _write(

@@ -31,6 +31,7 @@ Pictures = Callable[[str], bytes | None]
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 _SIDE = 240  # of a thumbnail's longer edge, pixels
+_OTHERS = 3  # next best answers shown
 _QUALITY = 82  # of its JPEG
 
 
@@ -62,13 +63,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A question as the report shows it."""
+    """A question as the report shows it. `weights` are (modality, where its part of the bar starts, its part)."""
 
     result: QuestionResult
     verdict: Literal["right", "wrong", "no answer"]
     photo: str | None
     evidence: tuple[Evidence, ...]
     weights: tuple[tuple[str, float, float], ...]
+    others: tuple[tuple[str, float], ...]
 
 
 def write_report(
@@ -193,6 +195,7 @@ def _card(result: QuestionResult, photo: Callable[[str], str | None], picture: C
         photo=photo(result.image),
         evidence=tuple(_evidence(citation, result.language, picture) for citation in result.citations),
         weights=tuple(weights),
+        others=tuple((text, p) for text, p in result.alternatives if text != result.answer)[:_OTHERS],
     )
 
 

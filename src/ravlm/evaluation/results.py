@@ -1,6 +1,5 @@
 """What became of each question, its file, and the summary by group."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ravlm.errors import FormatError, PathError
 from ravlm.evaluation.measures import expected_calibration_error, mean, recall_at_k
+from ravlm.safe.files import write_text_atomic
 
 ALL = "all"
 
@@ -49,13 +49,7 @@ _ADAPTER: TypeAdapter[QuestionResult] = TypeAdapter(QuestionResult)
 
 def write_results(path: Path, results: Iterable[QuestionResult]) -> None:
     """Write one JSON line a result; the file appears when it is whole."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        for result in results:
-            file.write(_ADAPTER.dump_json(result) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_text_atomic(path, "".join(f"{_ADAPTER.dump_json(result).decode()}\n" for result in results))
 
 
 def read_results(path: Path) -> list[QuestionResult]:
