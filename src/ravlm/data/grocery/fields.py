@@ -102,7 +102,7 @@ _NUTRIENT = (
         "What is the {name} value per 100 gram?",
         "How much {name} is in this product?",
     ),
-    ("Per 100 gram, what amount of {name} does it have?", "I watch my {name}: what does this give me per 100 gram?"),
+    ("Per 100 gram, what amount of {name} does it have?", "I am counting {name}: what does the label of this say?"),
 )
 
 
