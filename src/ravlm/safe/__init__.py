@@ -1,0 +1,1 @@
+"""One door for each danger: pictures are decoded here, files are written here, paths are resolved here."""

@@ -1,0 +1,148 @@
+"""The one door through which files are written: a temporary file, flushed to the disk, then renamed. Lines are read."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ravlm.errors import FormatError, PathError
+
+
+def write_bytes_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: whoever looks finds the old file or the whole new one, also after a crash.
+
+    Raises:
+        PathError: the folder is missing or can't be written, or a folder is in the way.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(path)
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise PathError(
+            f"{path} can't be written: {error.strerror}. Check the folder, its space and rights."
+        ) from error
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write `text` as UTF-8; see `write_bytes_atomic`."""
+    write_bytes_atomic(path, text.encode())
+
+
+def replace_folder_atomic(temporary: Path, destination: Path) -> None:
+    """Let a folder that was written beside its place take that place, in one step.
+
+    `destination` may be missing or an empty folder; a folder that holds something is never replaced.
+
+    Raises:
+        PathError: something is in the way, or the disk refuses.
+    """
+    for folder, _, names in os.walk(temporary):
+        for name in names:
+            _flush_file(Path(folder) / name)
+        _flush_folder(Path(folder))
+    try:
+        if destination.is_dir():
+            destination.rmdir()
+        temporary.rename(destination)
+        _flush_folder(destination.parent)
+    except OSError as error:
+        raise PathError(f"{destination} can't be written: {error.strerror}. Give a new or an empty folder.") from error
+
+
+def check_free(destination: Path) -> None:
+    """Refuse a destination that holds something.
+
+    Raises:
+        PathError: there is a file, or a folder that is not empty.
+    """
+    if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
+        raise PathError(f"{destination} is in the way: it is not a folder. Give the path of a new folder.")
+    if destination.is_dir() and any(destination.iterdir()):
+        raise PathError(f"The folder {destination} already holds something. Give a new or an empty folder.")
+
+
+def temporary_folder(destination: Path) -> Path:
+    """A new empty folder beside `destination`, to be filled and renamed by `replace_folder_atomic`.
+
+    Raises:
+        PathError: `destination` holds something, or the folder above it can't be written.
+    """
+    check_free(destination)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(destination)
+        temporary.mkdir()
+    except OSError as error:
+        raise PathError(f"{destination} can't be written: {error.strerror}. Give another folder.") from error
+    return temporary
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with everything in it; one that is not there is fine."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    """The lines of a JSON Lines file with their numbers from 1; empty lines are passed over.
+
+    Raises:
+        PathError: there is no such file.
+        FormatError: a line is not JSON, or the file is not UTF-8.
+    """
+    for number, line in read_lines(path):
+        try:
+            yield number, json.loads(line)
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise FormatError(
+                f"{path}, line {number}: expected a line of JSON, found {line[:80]!r} ({error})."
+            ) from error
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file as bytes with their numbers from 1; empty lines are passed over.
+
+    Raises:
+        PathError: there is no such file, or it can't be read.
+    """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "nothing"
+        raise PathError(f"There is no file {path}: found {found} there. Check the path.")
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise PathError(f"{path} can't be read: {error.strerror}. Check its permissions.") from error
+
+
+def _beside(path: Path) -> Path:
+    """A name in the same folder that nobody else uses, hidden and ending in `.part`."""
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+
+
+def _flush_file(path: Path) -> None:
+    if path.is_symlink():
+        return
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
