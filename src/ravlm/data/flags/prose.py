@@ -38,7 +38,8 @@ def article(country: Country, language: Language, rng: np.random.Generator) -> l
 
 def section_of(relation: str, language: Language) -> str:
     """The title of the section that states the relation."""
-    return next(plan["title"] for plan in _plans(language) if relation in plan["relations"])
+    title: str = next(plan["title"] for plan in _plans(language) if relation in plan["relations"])
+    return title
 
 
 @cache
@@ -65,7 +66,10 @@ def _section(
         sentences.insert(int(rng.integers(len(sentences) + 1)), filler)
     fields = _fields(country, language, values)
     space = " " if language == "en" else ""
-    told = [_tell(sentence, fields, language, rng, first=i == 0) for i, sentence in enumerate(sentences)]
+    told = list[str]()
+    for sentence in sentences:
+        named = any(fields["name"].casefold() in earlier.casefold() for earlier in told)
+        told.append(_tell(sentence, fields, language, rng, named=named))
     return Prose(plan["title"], space.join(told), stated)
 
 
@@ -101,14 +105,16 @@ def _fields(country: Country, language: Language, values: Mapping[str, Value]) -
         fields["density"] = f"{max(1, numbers['population'] / numbers['area']):,.0f}"
     if "elevation" in numbers:
         fields["feet"] = f"{numbers['elevation'] / 0.3048:,.0f}"
-    return MappingProxyType(fields)
+    several = "languages" in values and len(values["languages"].answers) > 1
+    fields |= {"tongue": "languages", "tongue_is": "languages are"} if several else {}
+    return MappingProxyType({"tongue": "language", "tongue_is": "language is"} | fields)
 
 
 def _tell(
-    sentence: str, fields: Mapping[str, str], language: Language, rng: np.random.Generator, *, first: bool
+    sentence: str, fields: Mapping[str, str], language: Language, rng: np.random.Generator, *, named: bool
 ) -> str:
     others = ["the country", "this country"] if language == "en" else ["该国", "这个国家"]
-    subject = fields["name"] if first else _pick([fields["name"], *others], rng)
+    subject = _pick([fields["name"], *others], rng) if named else fields["name"]
     text = sentence.format(**fields, c=subject, C=_capitalised(subject), Name=_capitalised(fields["name"]))
     return _capitalised(text) if language == "en" else text
 

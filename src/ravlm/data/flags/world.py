@@ -19,7 +19,7 @@ from ravlm.data.flags.seeds import generator
 from ravlm.data.flags.specs import Spec, specs
 from ravlm.data.flags.styles import STYLES, TRAIN_STYLES
 from ravlm.errors import PathError
-from ravlm.lines import FORMAT, DatasetCard, EntryLine, ExampleLine, SectionLine
+from ravlm.lines import DatasetCard, EntryLine, ExampleLine, SectionLine
 
 Progress = Callable[[str, int, int], None]
 _UNSEEN = 3  # one country in so many
@@ -94,7 +94,7 @@ def _write(out: Path, seed: int, progress: Progress, size: WorldSize) -> None:
     splits = _examples(flags, patterns, seed, size, pictures)
 
     card = DatasetCard(
-        format=FORMAT,
+        format=1,
         name="flags",
         licence=LICENCE,
         languages=list(LANGUAGES),
