@@ -1,0 +1,1 @@
+"""Where facts live: entries and their pictures, kept whole, changed at any time, read in passages."""

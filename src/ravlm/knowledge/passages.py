@@ -1,0 +1,104 @@
+"""An entry's text cut into passages: whole sentences, a few at a time, every one traceable to its place."""
+
+import re
+
+from ravlm.records import Entry, Passage
+
+LONGEST = {"zh": 140, "ja": 140, "ko": 200}  # characters; a character of these says more
+LONGEST_ELSE = 320
+
+_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_CJK_CHARACTER = re.compile(f"[{_CJK}]")
+_LETTER = re.compile(r"[^\W\d_]")
+_ABBREVIATION = re.compile(r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|St|Prof|vs|etc|approx|No|ca|cf|Jr|Sr|Inc|Ltd|Co))\.$")
+_END = re.compile(r"[。！？…]+[”’」』）]*|[.!?]+[\"'”’)\]]*(?=\s|$)|\n\s*\n|\n(?=[-*•])")
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """The spans of a text's sentences, in order, without the space around them; English and Chinese."""
+    spans, start = [], 0
+    for end in _END.finditer(text):
+        if end.group()[0] == "." and _ABBREVIATION.search(text, start, end.start() + 1):
+            continue
+        spans.append((start, end.end()))
+        start = end.end()
+    spans.append((start, len(text)))
+    trimmed = (_trim(text, *span) for span in spans)
+    return [span for span in trimmed if span[0] < span[1]]
+
+
+def passages(entry: Entry) -> tuple[Passage, ...]:
+    """The entry's passages: sections kept apart, whole sentences up to about 320 characters (140 in Chinese).
+
+    `text` is always `section_text[span[0]:span[1]]`. A sentence that is longer alone is cut at spaces, where it has
+    some. Ordinals count from 0 through all sections.
+    """
+    made: list[Passage] = []
+    for title, text, language in texts_of(entry):
+        for span in _spans(text, LONGEST.get(language.partition("-")[0], LONGEST_ELSE)):
+            made.append(
+                Passage(
+                    id=f"{entry.id}#{len(made)}",
+                    entry_id=entry.id,
+                    section=title,
+                    ordinal=len(made),
+                    span=span,
+                    text=text[span[0] : span[1]],
+                    language=language,
+                )
+            )
+    return tuple(made)
+
+
+def texts_of(entry: Entry) -> list[tuple[str, str, str]]:
+    """(section title, text, language) of each stretch of the entry's prose; the title is empty without sections."""
+    whole = [("", entry.text, entry.language)] if entry.text else []
+    return whole + [(s.title, s.text, s.language or entry.language) for s in entry.sections]
+
+
+def sentence_around(text: str, span: tuple[int, int]) -> str:
+    """The sentence (or sentences) of `text` that the characters `span` lie in."""
+    touched = [s for s in sentences(text) if s[0] < max(span[1], span[0] + 1) and span[0] < s[1]]
+    return text[touched[0][0] : touched[-1][1]] if touched else text[span[0] : span[1]]
+
+
+def guess_language(text: str) -> str:
+    """`zh` for a text that is mostly Chinese characters, else `en`. A guess, for texts that don't say.
+
+    >>> guess_language("这是哪个国家的国旗？"), guess_language("Whose flag is this?")
+    ('zh', 'en')
+    """
+    cjk = len(_CJK_CHARACTER.findall(text))
+    return "zh" if 2 * cjk > len(_LETTER.findall(text)) else "en"
+
+
+def _spans(text: str, longest: int) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    for sentence in sentences(text):
+        for start, end in _pieces(text, *sentence, longest):
+            if spans and end - spans[-1][0] <= longest and "\n\n" not in text[spans[-1][1] : start]:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+    return spans
+
+
+def _pieces(text: str, start: int, end: int, longest: int) -> list[tuple[int, int]]:
+    """A sentence in pieces of at most `longest` characters, cut after a space or a comma where there is one."""
+    pieces = []
+    while end - start > longest:
+        window = text[start : start + longest]
+        cut = max(window.rfind(mark) for mark in " ,;，、；\n")
+        at = start + (cut + 1 if cut >= longest // 2 else longest)
+        pieces.append(_trim(text, start, at))
+        start = at
+    pieces.append(_trim(text, start, end))
+    return [piece for piece in pieces if piece[0] < piece[1]]
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return start, end
