@@ -24,7 +24,7 @@ _FIELDS_OF_KIND: dict[AnswerKind, tuple[str, ...]] = {
 
 
 class Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DatasetCard(Line):

@@ -10,7 +10,7 @@ LONGEST_ELSE = 320
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
 _LETTER = re.compile(r"[^\W\d_]")
-_ABBREVIATION = re.compile(r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|St|Prof|vs|etc|approx|No|ca|cf|Jr|Sr|Inc|Ltd|Co))\.$")
+_ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|vs|approx|ca|cf|Jr|Sr))\.$")
 _END = re.compile(r"[。！？…]+[”’」』）]*|[.!?]+[\"'”’)\]]*(?=\s|$)|\n\s*\n|\n(?=[-*•])")
 
 

@@ -87,7 +87,7 @@ def checked_entry(row_id: str, stored_hash: bytes, record: str) -> Entry:
     if content_hash(record) != stored_hash:
         raise KnowledgeCorrupt(
             f"The entry {row_id!r} is damaged: its content does not fit its stored hash. Nothing of it is used. "
-            "Write it again with `ravlm knowledge set` or `sync`, or restore the base from a copy."
+            "Remove it with `ravlm knowledge remove` and write it again, or restore the base from a copy."
         )
     entry = parse(record)
     if entry.id != row_id:

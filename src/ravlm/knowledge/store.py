@@ -16,7 +16,7 @@ from pathlib import Path
 from ravlm.errors import FormatError, KnowledgeCorrupt, KnowledgeError, PathError
 from ravlm.knowledge.pictures import Pictures, Prepared, picture_batches, prepare
 from ravlm.knowledge.rows import ENTRIES, PICTURES, checked_entry, multiset_hash, picture_id
-from ravlm.knowledge.tables import Table
+from ravlm.knowledge.tables import Table, among
 from ravlm.records import Entry
 from ravlm.safe.files import remove_folder, replace_folder_atomic, temporary_folder, write_text_atomic
 
@@ -155,24 +155,26 @@ class KnowledgeBase:
             )
         data: bytes = rows[0]["bytes"]
         if picture_id(data) != image_id:
-            raise KnowledgeCorrupt(f"The picture {image_id} is damaged: its bytes do not fit its id. Write it again.")
+            raise KnowledgeCorrupt(
+                f"The picture {image_id} is damaged: its bytes do not fit its id. Restore the base from a copy."
+            )
         return data
 
     def prepare(self, entries: Iterable[Entry], pictures: Pictures | None = None) -> Prepared:
         """Check a change without making it. Arguments and errors are those of `upsert`."""
         return prepare(entries, pictures, self._known_pictures)
 
-    def commit(self, prepared: Prepared, *, only: str | None = None) -> None:
+    def commit(self, prepared: Prepared, *, only: Sequence[str] = ()) -> None:
         """Make a prepared change in one step, then move to the newest version.
 
-        With `only`, the entries of that source which are not in the change are deleted in the same step.
+        With `only`, the entries of these sources that are not in the change are deleted in the same step.
 
         Raises:
             ConflictError: other writers were faster, time after time.
         """
         for batch in picture_batches(prepared):
             self._pictures.merge(batch, update=False)
-        self._entries.merge(prepared.rows, delete=None if only is None else among_source(only))
+        self._entries.merge(prepared.rows, delete=among("source", only) if only else None)
         self.refresh()
 
     def upsert(self, entries: Iterable[Entry], pictures: Pictures | None = None) -> None:
@@ -240,11 +242,6 @@ class KnowledgeBase:
         hint = f" The nearest: {', '.join(near)}." if near else ""
         wanted = ", ".join(repr(entry_id[:80]) for entry_id in missing[:5]) + (" ..." if len(missing) > 5 else "")
         return KnowledgeError(f"The base {self.folder} has {len(ids):,} entries and none with the id {wanted}.{hint}")
-
-
-def among_source(source: str) -> str:
-    """The SQL condition that a row is of this source."""
-    return "source = '" + source.replace("'", "''") + "'"
 
 
 def find_base(path: Path) -> Path:

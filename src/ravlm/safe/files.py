@@ -94,6 +94,22 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, a byte order mark left out.
+
+    Raises:
+        PathError: there is no such file, or it can't be read.
+        FormatError: it is not UTF-8.
+    """
+    _check_file(path)
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is not text in UTF-8 (byte {error.start:,}). Save it as UTF-8.") from error
+    except OSError as error:
+        raise PathError(f"{path} can't be read: {error.strerror}. Check its permissions.") from error
+
+
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     """The lines of a JSON Lines file with their numbers from 1; empty lines are passed over.
 
@@ -116,9 +132,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises:
         PathError: there is no such file, or it can't be read.
     """
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        raise PathError(f"There is no file {path}: found {found} there. Check the path.")
+    _check_file(path)
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -126,6 +140,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     yield number, line
     except OSError as error:
         raise PathError(f"{path} can't be read: {error.strerror}. Check its permissions.") from error
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "nothing"
+        raise PathError(f"There is no file {path}: found {found} there. Check the path.")
 
 
 def _beside(path: Path) -> Path:
