@@ -1,0 +1,129 @@
+"""How the command line talks: text and tables to stdout, progress to stderr, JSON for programs.
+
+What comes from data is text, never markup: control characters are left out, brackets mean nothing.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what goes on, steps done, steps in all)."""
+
+_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+@cache
+def console() -> "Console":
+    """The one console that draws on stdout."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def clean(text: str) -> str:
+    """The text without control characters, so that no entry can move the cursor or colour the screen."""
+    return text.translate(_CONTROLS)
+
+
+def say(text: str = "") -> None:
+    """Write a line (or several) to stdout as it is."""
+    sys.stdout.write(f"{clean(text)}\n")
+
+
+def warn(text: str) -> None:
+    """Write a line (or several) to stderr as it is."""
+    sys.stderr.write(f"{clean(text)}\n")
+    sys.stderr.flush()
+
+
+def emit_json(value: Any) -> None:
+    """Write a value to stdout as JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Draw a table on stdout; the columns after the first are set flush right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.MARKDOWN, title=None if title is None else Text(clean(title)), title_justify="left")
+    for place, header in enumerate(headers):
+        drawn.add_column(Text(clean(header)), justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(clean(cell)) for cell in row))
+    console().print(drawn)
+
+
+@contextmanager
+def progress(description: str = "") -> Iterator[Progress]:
+    """A function that is told (what goes on, steps done, steps in all) and shows it on stderr.
+
+    A terminal sees a bar and the time that is left; without one, a plain line about every 10 %. `description` stands
+    before what goes on.
+    """
+    if sys.stderr.isatty():
+        with _bars(description) as report:
+            yield report
+    else:
+        yield _lines(description)
+
+
+@contextmanager
+def _bars(description: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    shown = Console(stderr=True, markup=False, highlight=False)
+    text = TextColumn("{task.description}", markup=False)
+    with Bars(text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=shown) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(_named(description, stage), total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def _lines(description: str) -> Progress:
+    began: dict[str, tuple[float, int]] = {}
+    told: dict[str, int] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        started, first = began.setdefault(stage, (now, done))
+        tenth = 10 * done // total if total else 10
+        if tenth <= told.get(stage, -1):
+            return
+        told[stage] = tenth
+        left = ""
+        if done > first and done < total:
+            left = f", about {_duration((now - started) / (done - first) * (total - done))} left"
+        warn(f"{_named(description, stage)}: {done:,} of {total:,}{left}")
+
+    return report
+
+
+def _named(description: str, stage: str) -> str:
+    return clean(f"{description}: {stage}" if description and stage else description or stage)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help: commands to copy."""
+    return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])

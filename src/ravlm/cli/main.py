@@ -1,0 +1,63 @@
+"""The command `ravlm`. Exit codes: 0, 1 (a check that failed), 2 (wrong input), 130 (Ctrl-C)."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ravlm import __version__
+from ravlm.cli import dataset, knowledge
+from ravlm.cli.console import examples, say, warn
+from ravlm.errors import RavlmError
+
+WRONG_INPUT = 2
+STOPPED = 130
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"ravlm {__version__}")
+        raise typer.Exit
+
+
+def _ravlm(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = (
+        False
+    ),
+) -> None:
+    """Answer questions about images from a knowledge base that you own, with citations."""
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback(
+    epilog=examples(
+        "ravlm dataset make flags --out flags",
+        "ravlm dataset check flags",
+        "ravlm knowledge build dataset flags --out flags-kb",
+    )
+)(_ravlm)
+
+# One line a verb, in the order of the help. Verbs import the rooms that they need when they are called.
+app.add_typer(dataset.app, name="dataset")
+app.add_typer(knowledge.app, name="knowledge")
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    try:
+        app(prog_name="ravlm")
+    except RavlmError as error:
+        warn(f"ravlm: {error}")
+        sys.exit(WRONG_INPUT)
+    except OSError as error:
+        warn(f"ravlm: the system refused: {error}. Check the path, its rights and the space on the disk.")
+        sys.exit(WRONG_INPUT)
+    except SystemExit as stop:
+        if stop.code == STOPPED:
+            warn("ravlm: stopped by Ctrl-C.")
+        raise
