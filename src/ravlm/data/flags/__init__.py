@@ -1,0 +1,1 @@
+"""The shipped world: flags drawn from specifications, facts, prose and questions about their countries."""
