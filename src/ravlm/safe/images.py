@@ -43,6 +43,8 @@ def decode_image(data: bytes, *, longest: int | None = None, name: str = "The pi
     """
     header = _checked_header(data, name)
     try:
+        if header.kind == "PNG" and b"IEND" not in data:
+            raise EOFError("a PNG ends with IEND")
         with Image.open(io.BytesIO(data), formats=[header.kind]) as image:
             _check_size(header.kind, *image.size, name)
             if longest is not None and header.kind == "JPEG":
