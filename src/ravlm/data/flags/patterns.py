@@ -12,6 +12,7 @@ from ravlm.data.flags.specs import Shape, Spec
 from ravlm.errors import RavlmError
 
 DISTINCT = 0.16  # the least distance between two thumbnails (see `distance`)
+_APART = 130  # the least distance, in RGB from 0 to 255, between a thing and what it lies on
 _COLOURS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "#ce1126": ("red", "红"),
@@ -46,7 +47,8 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "cross": ("a {} cross", "一个{}色十字"),
         "bend": ("a {} diagonal stripe", "一条{}色斜带"),
         "hoist": ("a {} triangle at the left", "左侧一个{}色三角形"),
-        "box": ("a {} box", "一个{}色方块"),
+        "canton": ("a {} box in the upper left corner", "左上角一个{}色方块"),
+        "box": ("a {} box in the middle", "中间一个{}色方块"),
         "teeth": ("a {} serrated edge at the left", "左侧一道{}色锯齿边"),
         "checks": ("{} checks", "{}色方格"),
         "poly": ("a {} half below the diagonal", "对角线下方一片{}色"),
@@ -65,10 +67,10 @@ def random_spec(rng: np.random.Generator, name: str = "pattern") -> Spec:
     ratio = _RATIOS[int(rng.integers(len(_RATIOS)))]
     palette = [str(c) for c in rng.choice(list(_COLOURS), size=5, replace=False, p=_WEIGHTS)]
     shapes = [_ground(palette, rng)]
-    used = {*shapes[0].colours}
-    free = [colour for colour in palette if colour not in used] or palette[-1:]
-    if rng.uniform() < 0.55:
+    free = [colour for colour in palette if all(_apart(colour, other) for other in shapes[0].colours)]
+    if free and rng.uniform() < 0.55:
         shapes += _overlay(free.pop(0), free, ratio, rng)
+        free = [colour for colour in free if _apart(colour, shapes[-1].colours[0])]
     if free and (len(shapes) == 1 or rng.uniform() < 0.6):
         left = any(shape.kind in ("hoist", "box") for shape in shapes[1:]) or rng.uniform() < 0.2
         shapes.append(_charge(free[0], 0.3 if left else ratio / 2, ratio, rng))
@@ -123,9 +125,9 @@ def describe(spec: Spec) -> str:
     else:
         how = "horizontal" if first.kind == "rows" else "vertical"
         text = f"{_count(len(names))[0]} {how} bands in {_listed(names, ', ', ' and ')}"
-    things = [_WORDS[s.kind][0].format(colour_name(s.colours[0])[0]).replace("a orange", "an orange") for s in rest]
-    text = text.replace("a orange", "an orange")
+    things = [_WORDS[_word(shape)][0].format(colour_name(shape.colours[0])[0]) for shape in rest]
     whole = text + (f" with {_listed(things, ', ', ' and ')}" if things else "")
+    whole = whole.replace("a orange", "an orange")
     return whole[0].upper() + whole[1:] + "."
 
 
@@ -141,7 +143,7 @@ def describe_zh(spec: Spec) -> str:
         text = f"{names[0]}色底"
     else:
         text = f"{_listed(names, '、', '、')}{_count(len(names))[1]}色{'横' if first.kind == 'rows' else '竖'}条"
-    things = [_WORDS[shape.kind][1].format(colour_name(shape.colours[0])[1]) for shape in rest]
+    things = [_WORDS[_word(shape)][1].format(colour_name(shape.colours[0])[1]) for shape in rest]
     return text + (f"，上有{_listed(things, '、', '和')}" if things else "") + "。"
 
 
@@ -151,6 +153,15 @@ def colour_name(colour: str) -> tuple[str, str]:
     return min(
         _COLOURS.items(), key=lambda item: int(((np.array(ImageColor.getrgb(item[0])[:3]) - wanted) ** 2).sum())
     )[1]
+
+
+def _word(shape: Shape) -> str:
+    return "canton" if shape.kind == "box" and shape.numbers[:2] == (0, 0) else shape.kind
+
+
+def _apart(one: str, other: str) -> bool:
+    difference = np.subtract(ImageColor.getrgb(one)[:3], ImageColor.getrgb(other)[:3])
+    return bool(np.hypot.reduce(difference) >= _APART)
 
 
 def _listed(words: Sequence[str], comma: str, last: str) -> str:

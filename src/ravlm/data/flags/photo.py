@@ -22,7 +22,7 @@ def photograph(drawing: Image.Image, rng: np.random.Generator, size: int = 112) 
     scene = np.asarray(occlude(_image(scene), corners, rng)).astype(np.float32)
     scene = _light(scene, rng)
     picture = _lens(_image(scene), rng)
-    grain = rng.standard_normal((size, size, 3), dtype=np.float32) * rng.uniform(1, 9)
+    grain = rng.standard_normal((size, size, 3), dtype=np.float32) * rng.uniform(1, 7)
     return _image(np.asarray(picture).astype(np.float32) + grain)
 
 
@@ -38,12 +38,12 @@ def _image(values: Array) -> Image.Image:
 def _cloth(drawing: Image.Image, rng: np.random.Generator, size: int) -> tuple[Array, Array, Array]:
     """The waving drawing seen in perspective: RGBA premultiplied by nothing, its shading, and its four corners."""
     ratio = drawing.width / drawing.height
-    reach = rng.uniform(0.5, 0.82) * size  # the side of a square of the same area
+    reach = rng.uniform(0.66, 0.95) * size  # the side of a square of the same area
     width, height = reach * np.sqrt(ratio), reach / np.sqrt(ratio)
-    shrink = min(1.0, 0.96 * size / width, 0.9 * size / height)
+    shrink = min(1.0, 0.98 * size / width, 0.94 * size / height)
     width, height = max(width * shrink, 0.45 * size), height * shrink
     corners = _corners(width, height, rng, size)
-    inverse = _homography(corners)
+    inverse = _homography(corners).astype(np.float32)
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
     scale = inverse[2, 0] * columns + inverse[2, 1] * rows + 1
     s = (inverse[0, 0] * columns + inverse[0, 1] * rows + inverse[0, 2]) / scale
@@ -57,10 +57,10 @@ def _corners(width: float, height: float, rng: np.random.Generator, size: int) -
     """Upper left, upper right, lower right, lower left in pixels: turned, sheared, nearer on one side."""
     x, y = width / 2, height / 2
     square = np.array([[-x, -y], [x, -y], [x, y], [-x, y]])
-    angle = np.radians(np.clip(rng.normal(0, 8), -20, 20))
+    angle = np.radians(np.clip(rng.normal(0, 5), -15, 15))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     square = square @ turn
-    square += rng.uniform(-0.09, 0.09, (4, 2)) * (width, height)
+    square += rng.uniform(-0.06, 0.06, (4, 2)) * (width, height)
     free = np.maximum(size / 2 - np.abs(square).max(axis=0) * 0.97, 0)
     corners: Array = (square + size / 2 + rng.uniform(-1, 1, 2) * free).astype(np.float32)
     return corners
@@ -88,33 +88,35 @@ def _folds(s: Array, t: Array, rng: np.random.Generator) -> tuple[Array, Array, 
         wave = np.sin(phase)
         down += strength * wave
         along += strength * 0.5 * np.cos(phase)
-        shade += light * strength * 5 * np.cos(phase + 0.6)
+        shade += light * strength * 4 * np.cos(phase + 0.6)
     return s + along, t + down, np.clip(shade, 0.5, 1.5)
 
 
 def _sample(picture: Image.Image, s: Array, t: Array) -> Array:
     """The picture's RGBA at the places s, t (0 to 1), between pixels linearly; transparent outside."""
-    values = np.pad(np.asarray(picture).astype(np.float32), ((2, 2), (2, 2), (0, 0)), mode="edge")
+    values = np.pad(np.asarray(picture), ((2, 2), (2, 2), (0, 0)), mode="edge").astype(np.float32)
     values[[0, 1, -2, -1], :, 3] = 0
     values[:, [0, 1, -2, -1], 3] = 0
-    x = np.clip(s * picture.width + 1.5, 0, picture.width + 2.99)
-    y = np.clip(t * picture.height + 1.5, 0, picture.height + 2.99)
-    left, top = x.astype(np.intp), y.astype(np.intp)
-    fx, fy = (x - left)[..., None].astype(np.float32), (y - top)[..., None].astype(np.float32)
+    x = np.clip(s * picture.width + 1.5, 0, picture.width + 2.9)
+    y = np.clip(t * picture.height + 1.5, 0, picture.height + 2.9)
+    left, top = x.astype(np.int32), y.astype(np.int32)
+    fx, fy = (x - left).astype(np.float32)[..., None], (y - top).astype(np.float32)[..., None]
     flat = values.reshape(-1, 4)
     start = top * values.shape[1] + left
-    upper = flat[start] * (1 - fx) + flat[start + 1] * fx
+    upper, right = flat.take(start, axis=0), flat.take(start + 1, axis=0)
+    upper += (right - upper) * fx
     start += values.shape[1]
-    lower = flat[start] * (1 - fx) + flat[start + 1] * fx
-    sampled: Array = upper * (1 - fy) + lower * fy
-    return sampled
+    lower, right = flat.take(start, axis=0), flat.take(start + 1, axis=0)
+    lower += (right - lower) * fx
+    upper += (lower - upper) * fy
+    return upper
 
 
 def _light(scene: Array, rng: np.random.Generator) -> Array:
     """Uneven light, sometimes a shadow, a colour cast, exposure."""
     size = len(scene)
     axis = np.linspace(-1, 1, size, dtype=np.float32)
-    fall = 1 + rng.uniform(-0.22, 0.22) * axis[:, None] + rng.uniform(-0.22, 0.22) * axis
+    fall: Array = 1 + rng.uniform(-0.22, 0.22) * axis[:, None] + rng.uniform(-0.22, 0.22) * axis
     if rng.uniform() < 0.35:
         mask = Image.new("L", (size, size), 255)
         tone = int(rng.uniform(0.5, 0.8) * 255)
@@ -123,11 +125,11 @@ def _light(scene: Array, rng: np.random.Generator) -> Array:
         if rng.uniform() < 0.5:
             sides = [(edge[0], 0), (edge[0] + 0.3 * size, 0), (edge[1] + 0.3 * size, size), (edge[1], size)]
         ImageDraw.Draw(mask).polygon(sides, fill=tone)
-        fall = fall * np.asarray(mask.filter(ImageFilter.BoxBlur(float(rng.uniform(1, 6))))) / 255
-    cast = np.exp(np.clip(rng.normal(0, 0.07, 3), -0.14, 0.14)) * rng.uniform(0.75, 1.12)
-    scene = scene * (fall[..., None] * cast).astype(np.float32)
+        fall *= np.asarray(mask.filter(ImageFilter.BoxBlur(float(rng.uniform(1, 6))))).astype(np.float32) / 255
+    cast = np.exp(np.clip(rng.normal(0, 0.07, 3), -0.14, 0.14)) * rng.uniform(0.8, 1.12)
+    scene = scene * (fall[..., None] * cast.astype(np.float32))
     grey = scene.mean(axis=2, keepdims=True)
-    scene = grey + (scene - grey) * rng.uniform(0.7, 1.08)
+    scene = grey + (scene - grey) * rng.uniform(0.75, 1.08)
     lifted: Array = scene * (1 - (haze := rng.uniform(0, 0.16))) + haze * 170
     return lifted
 

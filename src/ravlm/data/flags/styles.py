@@ -1,6 +1,7 @@
 """The ways in which one specification is drawn."""
 
 import colorsys
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -62,14 +63,14 @@ def _wave(spec: Spec, rng: np.random.Generator, height: int) -> Image.Image:
     inner = round(height / 1.2)
     cloth = np.asarray(flat(spec, inner)).astype(np.float32)
     width = cloth.shape[1]
-    across = np.linspace(0, spec.ratio, width)
+    across = np.linspace(0, spec.ratio, width, dtype=np.float32)
     phase = 2 * np.pi * (across / rng.uniform(0.9, 1.4) + rng.uniform())
     swing = (height - inner) / 2 * np.minimum(1, 0.35 + across) * rng.uniform(0.6, 1)
     top = (height - inner) / 2 + swing * np.sin(phase)
     shade = 1 + rng.uniform(0.12, 0.25) * np.cos(phase) * np.minimum(1, 0.35 + across)
-    rows = np.arange(height)[:, None] - top
-    upper = np.floor(rows).astype(np.intp)
-    part = (rows - upper)[..., None].astype(np.float32)
+    rows = np.arange(height, dtype=np.float32)[:, None] - top
+    upper = np.floor(rows).astype(np.int32)
+    part = (rows - upper).astype(np.float32)[..., None]
     padded = np.pad(cloth, ((1, 1), (0, 0), (0, 0)), mode="edge")
     padded[[0, -1], :, 3] = 0
     columns = np.arange(width)
@@ -86,11 +87,11 @@ def _sketch(spec: Spec, rng: np.random.Generator, height: int) -> Image.Image:
     made = np.asarray(paint(shapes, spec.ratio, height, margin=0.04)).astype(np.float32)
     rows, columns = np.mgrid[: made.shape[0], : made.shape[1]].astype(np.float32)
     angle = rng.uniform(-0.9, 0.9)
-    along = columns * np.cos(angle) + rows * np.sin(angle)
-    across = rows * np.cos(angle) - columns * np.sin(angle) + 2 * np.sin(along / rng.uniform(9, 20))
+    along = columns * math.cos(angle) + rows * math.sin(angle)
+    across = rows * math.cos(angle) - columns * math.sin(angle) + 2 * np.sin(along / rng.uniform(9, 20))
     strokes = rng.uniform(0, 1, 512).astype(np.float32)
     tone = strokes[(across / rng.uniform(1.5, 3)).astype(np.intp) % 512][..., None]
-    paper = tone**3 * rng.uniform(0.15, 0.45)
+    paper = tone**3 * rng.uniform(0.1, 0.35)
     made[..., :3] = made[..., :3] * (1 - paper) * (0.86 + 0.14 * tone) + 245 * paper
     return Image.fromarray(np.clip(made, 0, 255).astype(np.uint8))
 
@@ -121,7 +122,7 @@ def _shades(spec: Spec, rng: np.random.Generator, height: int) -> Image.Image:
 
 def shades(spec: Spec, rng: np.random.Generator) -> dict[str, str]:
     """Other shades of the specification's colours: hues stay, and so do black, grey and white."""
-    softer, darker = rng.uniform(0.7, 1.1), rng.uniform(0.78, 1.08)
+    softer, darker = rng.uniform(0.75, 1.1), rng.uniform(0.8, 1.08)
     return {colour: _shade(colour, softer, darker, rng) for colour in colours(spec)}
 
 
