@@ -1,5 +1,6 @@
 """Every fault of a dataset's folder, found at once."""
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 from ravlm.data.dataset import CARD, KNOWLEDGE, check_folder, read_card
 from ravlm.errors import ImageError, PathError
 from ravlm.lines import SPLITS, EntryLine, ExampleLine
+from ravlm.safe.files import read_lines
 from ravlm.safe.headers import read_header
 from ravlm.safe.images import decode_image, read_image_bytes
 from ravlm.safe.jsonl import Fault, read_models, shown
@@ -24,9 +26,14 @@ _BETWEEN = 250  # images between two calls of the progress
 
 @dataclass(slots=True)
 class _Found:
-    """What the lines of a dataset name: entries with their texts, and where each image is named, by split."""
+    """What the lines of a dataset name: entries with their texts, and where each image is named, by split.
+
+    `doubtful` are ids of entries whose line has a fault of its own, None where there is no file: what names them is
+    not at fault for that.
+    """
 
     faults: list[Fault]
+    doubtful: set[str] | None = field(default_factory=set)
     sections: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     images: dict[str, dict[str, tuple[str, int, str]]] = field(default_factory=dict)
 
@@ -65,6 +72,20 @@ def _check_entries(folder: Path, found: _Found) -> None:
         first.setdefault(line.id, number)
         found.sections[line.id] = [("", line.text or ""), *((s.title, s.text) for s in line.sections or ())]
         found.name_images(KNOWLEDGE, KNOWLEDGE, number, line.images)
+    found.doubtful = _ids(folder / KNOWLEDGE) - set(found.sections) if (folder / KNOWLEDGE).is_file() else None
+
+
+def _ids(path: Path) -> set[str]:
+    """The ids that lines give, whatever else is wrong with them."""
+    ids = set()
+    for _, line in read_lines(path):
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(values, dict) and isinstance(values.get("id"), str):
+            ids.add(values["id"])
+    return ids
 
 
 def _check_examples(folder: Path, found: _Found) -> None:
@@ -83,16 +104,19 @@ def _check_examples(folder: Path, found: _Found) -> None:
                 )
             first.setdefault(line.id, place)
             found.name_images(split, path.name, number, line.images)
-            found.faults.extend(_wrong_references(path.name, number, line, found.sections))
+            if found.doubtful is not None:
+                found.faults.extend(_wrong_references(path.name, number, line, found.sections, found.doubtful))
 
 
 def _wrong_references(
-    file: str, number: int, line: ExampleLine, sections: Mapping[str, Sequence[tuple[str, str]]]
+    file: str, number: int, line: ExampleLine, sections: Mapping[str, Sequence[tuple[str, str]]], doubtful: set[str]
 ) -> Iterator[Fault]:
     for place, entry in enumerate(line.entries):
-        if entry not in sections:
+        if entry not in sections and entry not in doubtful:
             yield Fault(file, number, f"entries.{place}", f"the unknown entry {shown(entry)}", f"an id in {KNOWLEDGE}")
     for place, (entry, where) in enumerate(line.evidence):
+        if entry in doubtful:
+            continue
         if entry not in sections:
             yield Fault(file, number, f"evidence.{place}", f"the unknown entry {shown(entry)}", f"an id in {KNOWLEDGE}")
         elif not any(where == title or where in text for title, text in sections[entry]):

@@ -1,0 +1,89 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ravlm.knowledge.passages import LONGEST, LONGEST_ELSE, guess_language, passages, sentence_around, sentences
+from ravlm.records import Entry, Section
+
+TEXTS = st.text(st.sampled_from('abc Mr.!?。！？”"\n的一, ，'), max_size=900) | st.text(max_size=200)
+
+
+def _texts(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentences(text)]
+
+
+@given(
+    st.lists(st.tuples(TEXTS, st.sampled_from([None, "en", "zh", "zh-TW"])), max_size=3),
+    st.sampled_from(["en", "zh"]),
+)
+def test_spans_are_exact_in_order_and_lose_nothing(texts: list[tuple[str, str | None]], language: str) -> None:
+    sections = tuple(Section(f"s{i}", text, spoken) for i, (text, spoken) in enumerate(texts))
+    made = passages(Entry("e", "E", sections=sections, language=language))
+    assert [p.id for p in made] == [f"e#{i}" for i in range(len(made))]
+    for section in sections:
+        own = [p for p in made if p.section == section.title]
+        spoken = section.language or language
+        at = 0
+        for passage in own:
+            assert passage.text == section.text[slice(*passage.span)] == passage.text.strip() != ""
+            assert passage.span[0] >= at
+            assert section.text[at : passage.span[0]].strip() == ""
+            assert len(passage.text) <= LONGEST.get(spoken[:2], LONGEST_ELSE)
+            assert passage.language == spoken
+            at = passage.span[1]
+        assert section.text[at:].strip() == ""
+
+
+def test_sentences_end_in_english() -> None:
+    text = 'Mr. J. Smith has 3.5 km. He left! "Why?" Nobody knows... Volume: 750 g. The end'
+    assert _texts(text) == [
+        "Mr. J. Smith has 3.5 km.",
+        "He left!",
+        '"Why?"',
+        "Nobody knows...",
+        "Volume: 750 g.",
+        "The end",
+    ]
+
+
+def test_sentences_end_in_chinese() -> None:
+    assert _texts("北京是首都。人口很多！“真的吗？”是的") == ["北京是首都。", "人口很多！", "“真的吗？”", "是的"]
+
+
+def test_paragraphs_end_sentences_and_passages() -> None:
+    assert _texts("No full stop\n\nNext") == ["No full stop", "Next"]
+    assert [p.text for p in passages(Entry("e", "E", text="One.\n\nTwo. Three."))] == ["One.", "Two. Three."]
+
+
+def test_short_sentences_share_a_passage() -> None:
+    made = passages(Entry("e", "E", text="A sentence of thirty-two letters. " * 20))
+    assert len(made) == 3
+    assert all(p.text.endswith("letters.") for p in made)
+
+
+def test_an_entry_without_text_has_no_passages() -> None:
+    assert passages(Entry("e", "E")) == ()
+    assert passages(Entry("e", "E", text=" \n ")) == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [("Paris", "Its capital is Paris."), ("France", "France is a country."), ("euro", "It pays in euro")],
+)
+def test_the_sentence_around_a_span(word: str, sentence: str) -> None:
+    text = "France is a country. Its capital is Paris. It pays in euro"
+    at = text.index(word)
+    assert sentence_around(text, (at, at + len(word))) == sentence
+
+
+def test_a_span_over_two_sentences_has_both() -> None:
+    assert sentence_around("A b. C d. E f.", (2, 6)) == "A b. C d."
+    assert sentence_around("", (0, 0)) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("这面旗是France的国旗，首都在哪里？", "zh"), ("The word 中国 means China", "en"), ("", "en"), ("123", "en")],
+)
+def test_language_is_guessed(text: str, language: str) -> None:
+    assert guess_language(text) == language
