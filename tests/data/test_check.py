@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from datasets import lines_of, write_dataset, write_lines
 from pictures import declared_png, encoded, noise, picture
 from ravlm.data.check import check
 from ravlm.errors import PathError
+from small_dataset import lines_of, write_dataset, write_lines
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets import lines_of, write_dataset, write_lines
 from ravlm.data.dataset import Dataset
 from ravlm.errors import DatasetError, PathError
+from small_dataset import lines_of, write_dataset, write_lines
 
 
 @pytest.fixture

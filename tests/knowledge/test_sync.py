@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from datasets import Lines, lines_of, write_dataset, write_lines
 from pictures import picture
 from ravlm.errors import DatasetError, ImageError, KnowledgeError, PathError
 from ravlm.knowledge.build import build_from_dataset
@@ -10,6 +9,7 @@ from ravlm.knowledge.rows import picture_id
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.knowledge.sync import SyncReport, sync
 from ravlm.records import Entry
+from small_dataset import Lines, lines_of, write_dataset, write_lines
 
 
 @pytest.fixture
