@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
 from ravlm.data.flags.shapes import Polygon
@@ -39,11 +40,11 @@ def paint(
 
     The picture is `height` pixels high with its margin.
     """
-    unit = height * _FINER / (1 + 2 * margin)
     width = max(1, round(height * (ratio + 2 * margin) / (1 + 2 * margin)))
     # RGBX: reducing RGBA would weigh every pixel by its alpha, at twice the time.
     canvas = Image.new("RGBX", (width * _FINER, height * _FINER), (255, 255, 255, 0))
     brush = ImageDraw.Draw(canvas)
+    unit = np.array([canvas.width / (ratio + 2 * margin), canvas.height / (1 + 2 * margin)])
     palette = palette or {}
     for colour, polygon in shapes:
         # A pixel's place is its centre.

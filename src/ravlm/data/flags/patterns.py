@@ -135,7 +135,7 @@ def describe_zh(spec: Spec) -> str:
     """The pattern in a Chinese sentence.
 
     >>> describe_zh(Spec("x", 1.5, (Shape("fill", ("#ce1126",)), Shape("disc", ("#ffffff",), (0.75, 0.5, 0.3)))))
-    '红色底，上有一个白色圆盘。'
+    '红色底，带有一个白色圆盘。'
     """
     first, *rest = spec.shapes
     names = [colour_name(colour)[1] for colour in first.colours]
@@ -144,7 +144,7 @@ def describe_zh(spec: Spec) -> str:
     else:
         text = f"{_listed(names, '、', '、')}{_count(len(names))[1]}色{'横' if first.kind == 'rows' else '竖'}条"
     things = [_WORDS[_word(shape)][1].format(colour_name(shape.colours[0])[1]) for shape in rest]
-    return text + (f"，上有{_listed(things, '、', '和')}" if things else "") + "。"
+    return text + (f"，带有{_listed(things, '、', '和')}" if things else "") + "。"
 
 
 def colour_name(colour: str) -> tuple[str, str]:

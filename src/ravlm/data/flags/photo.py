@@ -94,7 +94,7 @@ def _folds(s: Array, t: Array, rng: np.random.Generator) -> tuple[Array, Array, 
 
 def _sample(picture: Image.Image, s: Array, t: Array) -> Array:
     """The picture's RGBA at the places s, t (0 to 1), between pixels linearly; transparent outside."""
-    values = np.pad(np.asarray(picture), ((2, 2), (2, 2), (0, 0)), mode="edge").astype(np.float32)
+    values: Array = np.pad(np.asarray(picture), ((2, 2), (2, 2), (0, 0)), mode="edge").astype(np.float32)
     values[[0, 1, -2, -1], :, 3] = 0
     values[:, [0, 1, -2, -1], 3] = 0
     x = np.clip(s * picture.width + 1.5, 0, picture.width + 2.9)
@@ -103,13 +103,16 @@ def _sample(picture: Image.Image, s: Array, t: Array) -> Array:
     fx, fy = (x - left).astype(np.float32)[..., None], (y - top).astype(np.float32)[..., None]
     flat = values.reshape(-1, 4)
     start = top * values.shape[1] + left
-    upper, right = flat.take(start, axis=0), flat.take(start + 1, axis=0)
-    upper += (right - upper) * fx
-    start += values.shape[1]
-    lower, right = flat.take(start, axis=0), flat.take(start + 1, axis=0)
-    lower += (right - lower) * fx
-    upper += (lower - upper) * fy
-    return upper
+    upper = _between(flat, start, fx)
+    lower = _between(flat, start + values.shape[1], fx)
+    between: Array = upper + (lower - upper) * fy
+    return between
+
+
+def _between(flat: Array, start: npt.NDArray[np.int32], part: Array) -> Array:
+    """A `part` of the way from each start to its right neighbour."""
+    left = flat.take(start, axis=0)
+    return left + (flat.take(start + 1, axis=0) - left) * part
 
 
 def _light(scene: Array, rng: np.random.Generator) -> Array:

@@ -46,13 +46,12 @@ def star(x: float, y: float, radius: float, tips: float = 5, inner: float = 0.38
 
 
 def bend(x1: float, y1: float, x2: float, y2: float, thickness: float) -> Polygon:
-    """A thick line, lengthened at both ends so that a frame's corners are filled."""
+    """A thick line; an end on the frame's upper or lower edge is lengthened, so that a corner is filled."""
     start, end = np.array([x1, y1]), np.array([x2, y2])
     along = (end - start) / np.hypot(*(end - start)) * (thickness / 2)
     across = np.array([-along[1], along[0]])
-    # An end inside the frame stays a flat end; one in a corner is lengthened beyond it.
-    first = start - along * (x1 in (0.0,) and y1 in (0.0, 1.0)) * 2
-    last = end + along * (y2 in (0.0, 1.0)) * 2
+    first = start - along * 2 * (y1 in (0.0, 1.0))
+    last = end + along * 2 * (y2 in (0.0, 1.0))
     return np.stack([first + across, last + across, last - across, first - across])
 
 
@@ -187,35 +186,35 @@ def _dashes(x: float, y: float, width: float, height: float, count: float) -> li
 
 
 _Maker = Callable[..., Polygon | list[Polygon]]
-# The frame's width, then a shape's numbers as they stand in the specification.
+# A shape's numbers in the specification follow the frame's width; those with a value may be left out.
 SHAPES: Mapping[str, _Maker] = MappingProxyType(
     {
         "fill": lambda width: box(0, 0, width, 1),
-        "box": lambda width, *n: box(*n),
-        "cross": _cross,
-        "plus": lambda width, *n: _plus(*n),
+        "box": lambda width, *n: box(*n),  # x y width height
+        "cross": _cross,  # thickness x=middle y=.5
+        "plus": lambda width, *n: _plus(*n),  # x y size thickness
         "saltire": lambda width, t: [bend(0, 0, width, 1, t), bend(0, 1, width, 0, t)],
-        "bend": lambda width, *n: bend(*n),
+        "bend": lambda width, *n: bend(*n),  # x1 y1 x2 y2 thickness
         "disc": lambda width, x, y, radius: arc(x, y, radius, 0),
         "ring": lambda width, x, y, radius, inner: arc(x, y, radius, inner),
-        "arc": lambda width, *n: arc(*n),
-        "oval": lambda width, *n: _oval(*n),
-        "star": lambda width, *n: star(*n),
-        "stars": lambda width, *n: _stars(*n),
-        "starring": lambda width, *n: _around(*n),
-        "starfield": lambda width, *n: _starfield(*n),
-        "pentagram": lambda width, *n: _pentagram(*n),
-        "crescent": lambda width, *n: crescent(*n),
-        "rays": lambda width, *n: _rays(*n),
-        "poly": lambda width, *n: points(*n),
+        "arc": lambda width, *n: arc(*n),  # x y radius inner start=0 end=360
+        "oval": lambda width, *n: _oval(*n),  # x y radius_x radius_y
+        "star": lambda width, *n: star(*n),  # x y radius tips=5 inner=.382 turn=0
+        "stars": lambda width, *n: _stars(*n),  # radius x y x y ...
+        "starring": lambda width, *n: _around(*n),  # x y radius size count start=-90 span=360
+        "starfield": lambda width, *n: _starfield(*n),  # size x y width height across down
+        "pentagram": lambda width, *n: _pentagram(*n),  # x y radius thickness
+        "crescent": lambda width, *n: crescent(*n),  # x y radius shift bite_radius turn=0
+        "rays": lambda width, *n: _rays(*n),  # x y inner outer count share=.6 turn=0
+        "poly": lambda width, *n: points(*n),  # x y x y ...
         "hoist": lambda width, depth: points(0, 0, depth, 0.5, 0, 1),
         "rhombus": lambda width, x, y, w, h: points(x, y - h / 2, x + w / 2, y, x, y + h / 2, x - w / 2, y),
-        "teeth": _teeth,
-        "frame": lambda width, *n: _frame(*n),
-        "checks": lambda width, *n: _checks(*n),
-        "trigram": lambda width, *n: _trigram(*n),
-        "leaf": lambda width, *n: _leaf(*n),
-        "dashes": lambda width, *n: _dashes(*n),
+        "teeth": _teeth,  # from count depth
+        "frame": lambda width, *n: _frame(*n),  # x y radius corners thickness turn=0
+        "checks": lambda width, *n: _checks(*n),  # x y width height across down
+        "trigram": lambda width, *n: _trigram(*n),  # x y turn kind kind kind
+        "leaf": lambda width, *n: _leaf(*n),  # x y size
+        "dashes": lambda width, *n: _dashes(*n),  # x y width height count
     }
 )
 

@@ -11,6 +11,7 @@ from ravlm.data.flags.shapes import SHAPES, Polygon, bands, clipped
 from ravlm.errors import FormatError
 
 _FLAG = re.compile(r"\n(?=\S)")
+_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)$")
 _COLOUR = re.compile(r"#(?:[0-9a-f]{3}){1,2}$")
 
 
@@ -67,16 +68,13 @@ def parse(text: str) -> Mapping[str, Spec]:
         split = [word.split("*") if bands_ else [word] for word in rest]
         colours_ = tuple(part[0] for part in split if part[0].startswith("#"))
         numbers = [part[-1] if len(part) > 1 else "1" for part in split] if bands_ else rest[len(colours_) :]
-        try:
-            made = Shape(kind, colours_, tuple(float(number) for number in numbers), inside)
-        except ValueError:
-            made = Shape(kind)
-        count = len(made.numbers) if bands_ else int(not inside)
-        if len(colours_) != count or not all(map(_COLOUR.match, colours_)):
+        count = len(numbers) if bands_ else int(not inside)
+        readable = all(map(_COLOUR.match, colours_)) and all(map(_NUMBER.match, numbers))
+        if len(colours_) != count or not readable:
             raise FormatError(
-                f"The flag {name} has {' '.join(words)!r}. Expected a shape, #RGB or #RRGGBB, and numbers."
+                f"The flag {name} has {' '.join(words)!r}. Expected a shape, a colour (#RGB or #RRGGBB), then numbers."
             )
-        return made
+        return Shape(kind, colours_, tuple(float(number) for number in numbers), inside)
 
     return MappingProxyType({name: Spec(name, ratios[name], shapes(name)) for name in bodies})
 
