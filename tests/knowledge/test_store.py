@@ -107,6 +107,19 @@ def test_a_reader_stays_until_it_asks(base: KnowledgeBase) -> None:
     assert reader.version == base.version
 
 
+def test_what_was_read_is_forgotten_with_its_version(base: KnowledgeBase) -> None:
+    reader = KnowledgeBase.open(base.folder)
+    assert reader.get("e1") is reader.get("e1")
+    base.upsert([Entry("e1", "Changed")])
+    base.delete(["e2"])
+    assert base.get("e1").title == "Changed"
+    assert (reader.get("e1").title, reader.get("e2").title) == ("Title 1", "Title 2")
+    reader.refresh()
+    assert reader.get("e1").title == "Changed"
+    with pytest.raises(KnowledgeError):
+        reader.get("e2")
+
+
 def test_the_fingerprint_tells_content_not_history(base: KnowledgeBase, tmp_path: Path, pictures: Pictures) -> None:
     before = base.fingerprint
     assert before == multiset_hash(content_hash(canonical(entry)) for entry in base.iterate())

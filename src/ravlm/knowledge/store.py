@@ -24,6 +24,7 @@ FORMAT = 1
 CARD = "base.json"
 WITHIN_A_MODEL = "knowledge"
 _ROW = ("id", "hash", "record")
+_REMEMBERED = 4096  # entries that `get` keeps, checked, for the version that is read
 _COMPARED = 20_000  # ids looked at for the nearest to an unknown one
 
 
@@ -38,6 +39,7 @@ class KnowledgeBase:
         self._entries = Table(folder, "entries")
         self._pictures = Table(folder, "pictures")
         self._fingerprint: str | None = None
+        self._got: dict[str, Entry] = {}
 
     @classmethod
     def create(cls, path: Path) -> "KnowledgeBase":
@@ -89,6 +91,7 @@ class KnowledgeBase:
         self._pictures.pin()
         if changed := self.version != before:
             self._fingerprint = None
+            self._got.clear()
         return changed
 
     def close(self) -> None:
@@ -124,12 +127,18 @@ class KnowledgeBase:
             KnowledgeError: there is none; the message names the nearest ids.
             KnowledgeCorrupt: its stored hash does not fit its content.
         """
+        if entry_id in self._got:
+            return self._got[entry_id]
         rows = self._entries.rows([entry_id], _ROW).to_pylist()
         if not rows:
             raise self._unknown([entry_id])
         if len(rows) > 1:
             raise KnowledgeCorrupt(f"The entry {entry_id!r} is there {len(rows)} times. Restore the base from a copy.")
-        return checked_entry(rows[0]["id"], rows[0]["hash"], rows[0]["record"])
+        entry = checked_entry(rows[0]["id"], rows[0]["hash"], rows[0]["record"])
+        if len(self._got) >= _REMEMBERED:
+            self._got.clear()
+        self._got[entry_id] = entry
+        return entry
 
     def iterate(self) -> Iterator[Entry]:
         """Every entry, in the order of their ids. Errors: `KnowledgeCorrupt`, as `get`."""
