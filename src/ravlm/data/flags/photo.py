@@ -131,6 +131,7 @@ def _light(scene: Array, rng: np.random.Generator) -> Array:
         fall *= np.asarray(mask.filter(ImageFilter.BoxBlur(float(rng.uniform(1, 6))))).astype(np.float32) / 255
     cast = np.exp(np.clip(rng.normal(0, 0.07, 3), -0.14, 0.14)) * rng.uniform(0.8, 1.12)
     scene = scene * (fall[..., None] * cast.astype(np.float32))
+    scene /= np.maximum(scene.max(axis=2, keepdims=True) / 255, 1)  # too bright a red stays red
     grey = scene.mean(axis=2, keepdims=True)
     scene = grey + (scene - grey) * rng.uniform(0.75, 1.08)
     lifted: Array = scene * (1 - (haze := rng.uniform(0, 0.16))) + haze * 170
