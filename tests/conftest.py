@@ -2,5 +2,5 @@
 
 from jaxtyping import install_import_hook
 
-_CHECKED = ["ravlm.tensors", "ravlm.encoders", "ravlm.fusion", "ravlm.heads", "ravlm.model", "ravlm.training.match"]
+_CHECKED = ["ravlm.tensors", "ravlm.encoders", "ravlm.fusion", "ravlm.heads", "ravlm.model.vlm", "ravlm.training.match"]
 install_import_hook(_CHECKED, "beartype.beartype")
