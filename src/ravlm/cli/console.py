@@ -109,7 +109,7 @@ def _lines(description: str) -> Progress:
         told[stage] = tenth
         left = ""
         if done > first and done < total:
-            left = f", about {_duration((now - started) / (done - first) * (total - done))} left"
+            left = f", about {duration((now - started) / (done - first) * (total - done))} left"
         warn(f"{_named(description, stage)}: {done:,} of {total:,}{left}")
 
     return report
@@ -119,7 +119,12 @@ def _named(description: str, stage: str) -> str:
     return clean(f"{description}: {stage}" if description and stage else description or stage)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(192.4)
+    '3 min 12 s'
+    """
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 

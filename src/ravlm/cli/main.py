@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ravlm import __version__
-from ravlm.cli import dataset, knowledge
+from ravlm.cli import ask, dataset, demo, evaluate, knowledge, train
 from ravlm.cli.console import examples, say, warn
 from ravlm.errors import RavlmError
 
@@ -36,15 +36,22 @@ app = typer.Typer(
 )
 app.callback(
     epilog=examples(
+        "ravlm demo --out demo",
         "ravlm dataset make flags --out flags",
-        "ravlm dataset check flags",
-        "ravlm knowledge build dataset flags --out flags-kb",
+        "ravlm train --data flags --out model",
+        "ravlm evaluate model --data flags",
+        'ravlm ask model photo.jpg "What is the capital of this country?"',
+        "ravlm knowledge set model country:fr france.md",
     )
 )(_ravlm)
 
 # One line a verb, in the order of the help. Verbs import the rooms that they need when they are called.
+app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(knowledge.app, name="knowledge")
+app.command("train", epilog=train.EPILOG)(train.train)
+app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
+app.command("ask", epilog=ask.EPILOG)(ask.ask)
 
 
 def main() -> None:

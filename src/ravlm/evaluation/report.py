@@ -144,12 +144,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["cell"] = _cell
+    environment.filters["cell"] = cell
     environment.filters["short"] = _short
     return environment
 
 
-def _cell(value: Cell) -> str:
+def cell(value: Cell) -> str:
+    """A cell as people read it: three decimals, thousands apart, a dash for None."""
     if value is None:
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value

@@ -73,6 +73,19 @@ def check_free(destination: Path) -> None:
         raise PathError(f"The folder {destination} already holds something. Give a new or an empty folder.")
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file's path that can't be written, before the work whose outcome it is to hold.
+
+    Raises:
+        PathError: a folder is in the way, or what should be its folder is a file.
+    """
+    if path.is_dir():
+        raise PathError(f"{path} is in the way: it is a folder. Give the path of a file.")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise PathError(f"{path} can't be written: {above} is not a folder. Give another path.")
+
+
 def temporary_folder(destination: Path) -> Path:
     """A new empty folder beside `destination`, to be filled and renamed by `replace_folder_atomic`.
 

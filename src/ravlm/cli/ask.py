@@ -1,0 +1,66 @@
+"""`ravlm ask`: one question about one picture, answered with what the answer stands on."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ravlm.cli.console import emit_json, examples, say
+
+if TYPE_CHECKING:
+    from ravlm.answering.answerer import Answerer
+
+EPILOG = examples(
+    'ravlm ask model photo.jpg "What is the capital of this country?"',
+    'ravlm ask model photo.jpg "这个国家的首都是哪里？" --json',
+)
+
+
+def ask(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A JPEG, PNG, WebP or GIF file.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="In quotes.")],
+    *,
+    language: Annotated[str | None, typer.Option(help="The question's language; else zh or en, as it looks.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Answer a question about a picture from the newest version of the model's knowledge base."""
+    from ravlm.cli.answers import answer_lines
+    from ravlm.cli.extras import require_models
+    from ravlm.safe.images import read_image
+
+    require_models()
+    from ravlm.answering.answerer import Answerer, check_question
+
+    check_question(question)
+    picture = read_image(image)
+    answerer = Answerer.open(model)
+    answer = answerer.ask(picture, question, language)
+    _keep_index(answerer, model)
+    if as_json:
+        emit_json(asdict(answer))
+        return
+    lines = answer_lines(
+        answer.text,
+        answer.confidence,
+        abstained=answer.abstained,
+        citations=[asdict(citation) for citation in answer.citations],
+        weights=answer.weights,
+        alternatives=answer.alternatives,
+    )
+    for line in lines:
+        say(line)
+
+
+def _keep_index(answerer: "Answerer", model: Path) -> None:
+    """Keep the keys of pictures that are new in the base for the next question; a read-only folder is no error."""
+    from ravlm.errors import PathError
+    from ravlm.model.folder import INDEX
+    from ravlm.retrieval.image import ImageIndex
+
+    kept = ImageIndex.load(model / INDEX)
+    if kept is None or kept.stamp.knowledge != answerer.knowledge.fingerprint:
+        with suppress(PathError, OSError):
+            answerer.save_index()
