@@ -1,0 +1,124 @@
+"""The tables of the documents, made of the committed results.
+
+    python benchmarks/tables.py
+
+Rewrites what stands between `<!-- figures: FILE -->` and `<!-- end -->` in README.md, README.zh-CN.md and docs/.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+WAITING = {"en": "Not measured yet.", "zh": "尚未测量。"}
+
+FLAGS_COLUMNS = {
+    "en": {"seen": "seen", "unseen": "unseen", "unseen_zh": "unseen, Chinese"},
+    "zh": {"seen": "见过的国家", "unseen": "未见过的国家", "unseen_zh": "未见过的国家，中文"},
+}
+FLAGS_ROWS = {
+    "en": {
+        "prior": "prior: the commonest answer of similar training questions",
+        "none": "the model, no evidence",
+        "model": "**the model**",
+        "oracle": "the model, right entry given",
+        "recall@1": "right entry found first (recall@1)",
+        "recall@5": "right entry among the first five (recall@5)",
+    },
+    "zh": {
+        "prior": "先验：相似训练问题最常见的答案",
+        "none": "模型，不给证据",
+        "model": "**模型**",
+        "oracle": "模型，给出正确条目",
+        "recall@1": "正确条目排第一（recall@1）",
+        "recall@5": "正确条目在前五（recall@5）",
+    },
+}
+GROCERY_HEADS = {
+    "en": ("knowledge base", "products", "questions", "prior", "no evidence", "**model**", "oracle", "recall@1", "n"),
+    "zh": ("知识库", "商品", "问题", "先验", "无证据", "**模型**", "给出正确条目", "recall@1", "数量"),
+}
+GROCERY_WORDS = {
+    "en": {},
+    "zh": {
+        "iconic": "仅商品图",
+        "photos": "含照片",
+        "seen": "见过",
+        "unseen": "未见过",
+        "numbers": "数值",
+        "all": "全部",
+    },
+}
+
+
+def share(value: float | None) -> str:
+    """A share as the documents print it: `.873`."""
+    if value is None:
+        return ""
+    return f"{value:.3f}".removeprefix("0")
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; the columns of numbers stand to the right."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+
+
+def flags_table(results: Mapping[str, Any], language: str) -> str:
+    """The mean over seeds, with the smallest and the largest in brackets."""
+
+    def cell(scores: Mapping[str, float]) -> str:
+        bold = share(scores["mean"])
+        return bold if scores["deviation"] is None else f"{bold} ({share(scores['least'])} to {share(scores['most'])})"
+
+    columns, found = FLAGS_COLUMNS[language], results["over_seeds"]
+    rows = [[label, *(cell(found[group][row]) for group in columns)] for row, label in FLAGS_ROWS[language].items()]
+    return markdown(["", *columns.values()], rows)
+
+
+def grocery_table(results: Mapping[str, Any], language: str) -> str:
+    """A row for each base, group and kind of question: numbers first, then all."""
+    words = GROCERY_WORDS[language]
+    rows = []
+    for base in (name for name in ("iconic", "photos") if name in results):
+        for group in ("seen", "unseen"):
+            for kind in ("numbers", "all"):
+                found = results[base][group][kind]
+                figures = [share(found[name]) for name in ("prior", "none", "model", "oracle", "recall@1")]
+                rows.append([*(words.get(w, w) for w in (base, group, kind)), *figures, f"{found['n']:,}"])
+    return markdown(GROCERY_HEADS[language], rows)
+
+
+TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
+    "benchmarks/results/flags.json": flags_table,
+    "benchmarks/results/grocery.json": grocery_table,
+}
+
+
+def rewritten(text: str, language: str) -> str:
+    """A document with every marked table made anew."""
+
+    def table(found: re.Match[str]) -> str:
+        path = ROOT / found[2]
+        inside = WAITING[language]
+        if path.is_file():
+            inside = TABLES[found[2]](json.loads(path.read_text(encoding="utf-8")), language)
+        return f"{found[1]}\n{inside}\n\n{found[3]}"
+
+    return MARKED.sub(table, text)
+
+
+def rewrite_documents() -> None:
+    """Make the marked tables of all documents anew."""
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        text = document.read_text(encoding="utf-8")
+        new = rewritten(text, "zh" if "zh-CN" in document.name else "en")
+        if new != text:
+            document.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    rewrite_documents()
