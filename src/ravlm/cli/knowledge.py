@@ -42,9 +42,9 @@ def build(
 @app.command(
     "set",
     epilog=examples(
-        "ravlm knowledge set flags-kb country:fr france.md",
-        "ravlm knowledge set flags-kb country:xx zubrowka.md --title Zubrowka --image flag.png",
-        "ravlm knowledge set model country:fr france.zh.md --language zh",
+        "ravlm knowledge set flags-kb country-fr france.md",
+        "ravlm knowledge set flags-kb country-xx zubrowka.md --title Zubrowka --image flag.png",
+        "ravlm knowledge set model country-fr france.zh.md --language zh",
     ),
 )
 def set_entry(
@@ -99,7 +99,7 @@ def sync_source(
         say(", ".join(f"{count:,} {what}" for what, count in asdict(report).items()))
 
 
-@app.command("remove", epilog=examples("ravlm knowledge remove flags-kb country:fr country:de"))
+@app.command("remove", epilog=examples("ravlm knowledge remove flags-kb country-fr country-de"))
 def remove(
     base: Base,
     entry_ids: Annotated[list[str], typer.Argument(metavar="ENTRY_ID...", help="The entries to delete.")],
@@ -121,7 +121,7 @@ def info(base: Base, as_json: Json = False) -> None:
     _tell(_open(base), as_json)
 
 
-@app.command("show", epilog=examples("ravlm knowledge show flags-kb country:fr"))
+@app.command("show", epilog=examples("ravlm knowledge show flags-kb country-fr"))
 def show(
     base: Base,
     entry_id: Annotated[str, typer.Argument(metavar="ENTRY_ID", help="The entry.")],
