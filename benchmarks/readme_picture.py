@@ -1,4 +1,4 @@
-"""The README's picture: three test questions of the shipped world, the entry that each photo shows, the words that answer.
+"""The README's picture: three test questions of the shipped world, the entry each photo shows, the words that answer.
 
     ravlm dataset make flags --out flags
     python benchmarks/readme_picture.py flags docs/images/how-it-answers.svg
@@ -92,8 +92,9 @@ def main(data: Path, out: Path) -> None:
     heads = {20: "A photo and a question", 444: "The entry in your knowledge base, and its words", 820: "The answer"}
     titles = "\n".join(words([title], x, 26, 13, MUTED, 600) for x, title in heads.items())
     high = TOP + len(SHOWN) * HEIGHT
+    size = f'viewBox="0 0 {WIDTH} {high}" width="{WIDTH}" height="{high}"'
     out.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {high}" width="{WIDTH}" height="{high}" {FONT}>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {FONT}>\n'
         f'<rect width="100%" height="100%" fill="{PAPER}"/>\n{titles}\n' + "\n".join(rows) + "\n</svg>\n",
         encoding="utf-8",
     )
