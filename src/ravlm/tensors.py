@@ -76,14 +76,17 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Fused:
-    """What a fusion makes of image, text and knowledge.
+    """What a fusion makes of image, text and knowledge, all in its own width.
 
-    `tokens` [b, f, d], `pooled` [b, d]; `weights` [b, 3] are the weights of image, text and knowledge where the mode
-    has them; `scores` [b, k] are the hits' retrieval scores, passed on.
+    `pooled` [b, d] is the one vector; `tokens` [b, f, d] with `mask` [b, f] and `evidence` [b, k, p, d] are the
+    question's and the knowledge's tokens, brought into the same space, for output layers that read; `weights` [b, 3] are
+    the weights of image, text and knowledge where the mode has them; `scores` [b, k] are the hits' retrieval scores.
     """
 
-    tokens: Float[Tensor, "b f d"]
     pooled: Float[Tensor, "b d"]
+    tokens: Float[Tensor, "b f d"]
+    mask: Bool[Tensor, "b f"]
+    evidence: Float[Tensor, "b k p d"]
     scores: Float[Tensor, "b k"]
     weights: Float[Tensor, "b 3"] | None = None
 

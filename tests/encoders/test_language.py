@@ -54,10 +54,10 @@ def test_offsets_lead_back_to_the_text(text):
     assert all(before[1] <= after[0] or before == after for before, after in zip(ranges[1:], ranges[2:], strict=False))
 
 
-def test_digits_and_chinese_characters_stand_alone():
-    batch = tokenize(train_tokenizer(TEXTS, 300), ["29,743 首都"], 16)
-    text = "29,743 首都"
-    assert [text[a:b] for a, b in batch.offsets[0][1:].tolist()] == ["2", "9", ",", "7", "4", "3", "首", "都"]
+def test_groups_of_digits_and_chinese_characters_stand_alone():
+    text = "29,743km 首都"
+    batch = tokenize(train_tokenizer([*TEXTS, *["29,743km"] * 9], 300), [text], 16)
+    assert [text[a:b] for a, b in batch.offsets[0][1:].tolist()] == ["29", ",", "743", "km", "首", "都"]
 
 
 def test_long_texts_are_cut_and_nothing_is_a_text_too():

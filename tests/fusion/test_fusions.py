@@ -46,10 +46,10 @@ def test_nothing_found_is_no_error(kind):
 
 def test_attention_fusion_is_the_missions_formula():
     torch.manual_seed(0)
-    fusion = AttentionFusion(visual_width=6, language_width=8, width=10)
+    fusion = AttentionFusion(visual_width=6, language_width=8, width=10).eval()
     visual, language, found, score = inputs()
     fused = fusion(visual, language, found, score)
-    vlk = fusion.project(visual, language, found, score).detach().numpy()
+    vlk = fusion.project(visual, language, found, score).vlk.detach().numpy()
     weights = {name: value.detach().numpy() for name, value in fusion.named_parameters()}
     for b in range(2):
         hidden = weights["feedforward.0.weight"] @ np.concatenate(vlk[b]) + weights["feedforward.0.bias"]

@@ -23,7 +23,7 @@ def setting(rows=None):
     texts = tokenize(tokenizer(), [p.text for row in rows for p in row], 40)
     found = knowledge(rows, texts, width=8)
     b = len(rows)
-    fused = AttentionFusion(visual_width=6, language_width=8, width=10)(
+    fused = AttentionFusion(visual_width=6, language_width=8, width=10).eval()(
         encoded(b, 4, 6), encoded(b, 3, 8), found, scores(b, len(rows[0]))
     )
     batch = Batch(torch.zeros(b, 3, 4, 4), tokenize(tokenizer(), ["?"] * b, 4), ["?"] * b, ["en"] * b)
@@ -33,7 +33,7 @@ def setting(rows=None):
 def heads():
     torch.manual_seed(0)
     closed = ClassificationHead(width=10, vocabulary=["Roma", "Oslo"])
-    return [closed, CandidateHead(width=10, language_width=8, vocabulary=closed, max_span=6)]
+    return [closed.eval(), CandidateHead(width=10, vocabulary=closed, max_span=6).eval()]
 
 
 @pytest.mark.parametrize("head", heads(), ids=lambda h: type(h).__name__)
@@ -61,7 +61,7 @@ def test_uniform_classes_cost_log_n_and_unknown_labels_nothing():
 
 def candidate_head():
     closed = ClassificationHead(width=10, vocabulary=["Oslo"])
-    return CandidateHead(width=10, language_width=8, vocabulary=closed, max_span=6)
+    return CandidateHead(width=10, vocabulary=closed, max_span=6)
 
 
 def spans_at(found, *places, b=1):
@@ -85,9 +85,7 @@ def span_of(text, found, k):
 def test_probabilities_are_added_up_over_passages_by_normalised_answer():
     _, found, _ = setting()
     places = [(0, *span_of("Roma", found, 0)), (1, *span_of("roma", found, 1)), (0, *span_of("The capital", found, 0))]
-    prediction = CandidatePrediction(
-        spans_at(found, *places), torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1))
-    )
+    prediction = CandidatePrediction(spans_at(found, *places), torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1)))
     (decoded,) = candidate_head().decode(prediction, found)
     assert decoded.text == "Roma"
     assert decoded.confidence == pytest.approx(2 / 4)
@@ -119,9 +117,7 @@ def test_without_a_passage_the_fixed_vocabulary_answers():
 def test_loss_is_minus_log_of_the_right_spans_share():
     _, found, _ = setting()
     places = [(0, *span_of("Roma", found, 0)), (1, *span_of("roma", found, 1)), (0, 1, 0)]
-    prediction = CandidatePrediction(
-        spans_at(found, *places), torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1))
-    )
+    prediction = CandidatePrediction(spans_at(found, *places), torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1)))
     right = torch.zeros_like(prediction.spans, dtype=torch.bool)
     for place in places[:2]:
         right[(0, *place)] = True

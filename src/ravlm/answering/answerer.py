@@ -116,12 +116,16 @@ class Answerer:
             questions=questions,
             languages=[a.language for a in asked],
         )
-        ranked = self.retriever.rank(self.model.visual_encoder(batch.images), RANKED)
+        queries = self.retriever.query_keys(self.model.visual_encoder(batch.images))
+        ranked = self.retriever.images.search(queries, RANKED)
         hits: list[list[Hit]] = [[] for _ in asked]
         if evidence != "none" and without != "knowledge":
             chosen = [row[: self.retriever.entries] for row in ranked]
             if evidence == "oracle":
-                chosen = [[(e, self.retriever.images.picture_of(e) or "", 1.0) for e in a.entries] for a in asked]
+                chosen = [
+                    [self.retriever.images.compare(query, entry_id) for entry_id in a.entries]
+                    for query, a in zip(queries, asked, strict=True)
+                ]
             rows = zip(chosen, batch.questions, batch.languages, strict=True)
             hits = [self.retriever.read(entries, question, language) for entries, question, language in rows]
         output = self.model(batch, hits)
@@ -182,7 +186,7 @@ def check_question(question: str) -> str:
     """
     stripped = question.strip()
     if not stripped:
-        raise QuestionError("The question is empty. Ask something about the picture, in quotes: \"What is ...?\"")
+        raise QuestionError('The question is empty. Ask something about the picture, in quotes: "What is ...?"')
     if len(stripped) > LONGEST_QUESTION:
         raise QuestionError(
             f"The question has {len(stripped):,} characters; at most {LONGEST_QUESTION:,} are read. Shorten it."

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from ravlm.encoders.tokenizer import tokenize
-from ravlm.tensors import Encoded, TextBatch
+from ravlm.tensors import Encoded, TextBatch, masked_mean
 
 
 class SelfAttention(nn.Module):
@@ -32,11 +32,29 @@ class SelfAttention(nn.Module):
         return y
 
 
+class LocalMixing(nn.Module):
+    """A depthwise convolution over neighbouring tokens: what stands beside a token is known from the first step.
+
+    Self-attention must first learn to look at the neighbours (Gulati et al. 2020, Conformer, sec. 2.2).
+    """
+
+    def __init__(self, *, width: int, reach: int = 3) -> None:
+        super().__init__()
+        self.mix = nn.Conv1d(width, width, 2 * reach + 1, padding=reach, groups=width)
+
+    def forward(self, x: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b t l"]:
+        there = x.masked_fill(~mask.unsqueeze(-1), 0.0)
+        y: Tensor = self.mix(there.transpose(1, 2)).transpose(1, 2)
+        return y
+
+
 class TransformerLayer(nn.Module):
-    """Self-attention, then a feed-forward network, each y = x + F(norm(x))."""
+    """Local mixing, self-attention, then a feed-forward network, each y = x + F(norm(x))."""
 
     def __init__(self, *, width: int, heads: int, dropout: float) -> None:
         super().__init__()
+        self.local_norm = nn.LayerNorm(width)
+        self.local = LocalMixing(width=width)
         self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width=width, heads=heads)
         self.feedforward_norm = nn.LayerNorm(width)
@@ -44,13 +62,13 @@ class TransformerLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b t l"]:
+        x = x + self.dropout(self.local(self.local_norm(x), mask))
         x = x + self.dropout(self.attention(self.attention_norm(x), mask))
-        x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
-        return x
+        return x + self.dropout(self.feedforward(self.feedforward_norm(x)))
 
 
 class CompactLanguageEncoder(nn.Module):
-    """A small pre-norm transformer encoder; `pooled` is the class token.
+    """A small pre-norm transformer encoder; `pooled` is the mean of the tokens, which tells words apart at once.
 
     Texts longer than `longest` tokens are cut: passages are made short enough by the knowledge base. While training
     each token becomes a random one with probability `noise`, so that it is the context that tells what stands in a
@@ -61,12 +79,12 @@ class CompactLanguageEncoder(nn.Module):
         self,
         *,
         tokenizer: Tokenizer,
-        width: int = 160,
-        layers: int = 3,
-        heads: int = 5,
+        width: int = 96,
+        layers: int = 2,
+        heads: int = 4,
         longest: int = 128,
-        dropout: float = 0.1,
-        noise: float = 0.1,
+        dropout: float = 0.0,
+        noise: float = 0.02,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
@@ -75,11 +93,9 @@ class CompactLanguageEncoder(nn.Module):
         self.noise = noise
         self.words = nn.Embedding(tokenizer.get_vocab_size(), width)
         self.places = nn.Embedding(longest, width)
-        nn.init.normal_(self.words.weight, std=0.05)
-        nn.init.normal_(self.places.weight, std=0.02)
-        self.layers = nn.ModuleList(
-            TransformerLayer(width=width, heads=heads, dropout=dropout) for _ in range(layers)
-        )
+        nn.init.normal_(self.words.weight, std=0.5)  # a word is more than its context at first
+        nn.init.normal_(self.places.weight, std=0.05)
+        self.layers = nn.ModuleList(TransformerLayer(width=width, heads=heads, dropout=dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
@@ -92,7 +108,7 @@ class CompactLanguageEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x, texts.mask)
         x = self.norm(x)
-        return Encoded(x, texts.mask, x[:, 0])
+        return Encoded(x, texts.mask, masked_mean(x, texts.mask))
 
     def _noisy(self, ids: Int[Tensor, "b t"]) -> Int[Tensor, "b t"]:
         if not self.training or self.noise == 0.0:

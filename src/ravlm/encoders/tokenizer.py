@@ -13,10 +13,9 @@ _CJK = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A byte-pair encoding over words, numbers and single Chinese or Japanese characters.
+    """A byte-pair encoding over words, groups of digits and single Chinese or Japanese characters.
 
-    Digits stand alone, so that a number never seen is read like any other; letters keep no case (a citation is cut
-    from the original text by its offsets, so nothing is lost).
+    Letters keep no case (a citation is cut from the original text by its offsets, so nothing is lost).
     """
     tokenizer: Any = Tokenizer(models.BPE(unk_token=UNKNOWN, continuing_subword_prefix="##"))
     tokenizer.normalizer = normalizers.Lowercase()
@@ -24,7 +23,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
         [
             pre_tokenizers.Split(Regex(_CJK), "isolated"),
             pre_tokenizers.BertPreTokenizer(),
-            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Digits(),
         ]
     )
     tokenizer.decoder = decoders.WordPiece()

@@ -1,5 +1,6 @@
 """Candidate answers read out of the retrieved passages: an open vocabulary."""
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -11,9 +12,10 @@ from ravlm.grading import normalise
 from ravlm.heads.classification import ALTERNATIVES, ClassificationHead, ClassPrediction
 from ravlm.heads.targets import Targets
 from ravlm.records import Decoded, Support
-from ravlm.tensors import Batch, Fused, Kind, Knowledge
+from ravlm.tensors import Batch, Fused, Kind, Knowledge, masked_mean, masked_softmax
 
 _BEST_SPANS = 64
+_VOCABULARY_WEIGHT = 0.1  # of its loss: it learns by rote what the encoders should not
 
 
 @dataclass(frozen=True)
@@ -29,35 +31,70 @@ class CandidatePrediction:
     vocabulary: ClassPrediction
 
 
+class PassageReader(nn.Module):
+    """Reads each passage with the question in mind: two numbers a token, for the start and the end of an answer.
+
+    Every passage token attends to the question's tokens (Seo et al. 2017, BiDAF, context-to-query attention); what it
+    finds is carried to its neighbours by convolutions, since an answer stands beside the words that match.
+    """
+
+    def __init__(self, *, width: int, features: int = 64, reach: int = 5) -> None:
+        super().__init__()
+        self.match = nn.Linear(3 * width, features)
+        self.norm = nn.BatchNorm1d(2 * width)
+        self.condition = nn.Linear(2 * width, 2 * features)
+        nn.init.zeros_(self.condition.weight)  # at first, what an answer looks like; then, which one is asked for
+        nn.init.zeros_(self.condition.bias)
+        self.neighbours = nn.ModuleList(
+            nn.Conv1d(features, features, 2 * reach + 1, padding=reach, groups=features) for _ in range(2)
+        )
+        self.mix = nn.ModuleList(nn.Linear(features, features) for _ in range(2))
+        self.bounds = nn.Linear(features, 2)
+
+    def forward(self, fused: Fused, knowledge: Knowledge) -> Float[Tensor, "b k p 2"]:
+        b, k, p, d = fused.evidence.shape
+        e, q = fused.evidence.flatten(1, 2), fused.tokens  # [b, k p, d], [b, t, d]
+        attention = masked_softmax(e @ q.transpose(1, 2) / math.sqrt(d), fused.mask.unsqueeze(1).expand(-1, k * p, -1))
+        asked = attention.to(q.dtype) @ q  # [b, k p, d]
+        question = torch.cat([fused.pooled, masked_mean(q, fused.mask)], dim=1)  # [b, 2 d]
+        scale, shift = self.condition(self.norm(question)).unsqueeze(1).chunk(2, dim=-1)  # [b, 1, r] each
+        x = nn.functional.gelu(self.match(torch.cat([e, asked, e * asked], dim=-1)) * (1 + scale) + shift)
+        x = x.view(b * k, p, -1)  # [b k, p, r]
+        there = knowledge.mask.view(b * k, p, 1)
+        for neighbours, mix in zip(self.neighbours, self.mix, strict=True):
+            near = neighbours(x.masked_fill(~there, 0.0).transpose(1, 2)).transpose(1, 2)  # [b k, p, r]
+            x = x + nn.functional.gelu(mix(near))
+        bounds: Tensor = self.bounds(x).view(b, k, p, 2)
+        return bounds
+
+
 class CandidateHead(nn.Module):
     """Every span of up to `max_span` tokens in the passages is a candidate, and so is "none of these".
 
-    A span's score is start + end + width + the gain-weighted retrieval score of its hit; one softmax runs over all
-    spans of all hits and "none of these", so a wrong entry's spans are negatives. An answer's probability is the sum
-    over its spans by normalised text (the marginal of RAG-token retrieval applied to spans; Lee et al. 2019, ORQA, eq. 5).
+    The passages' tokens look at the question's (`PassageReader`), which tells for each whether an answer starts or
+    ends there. A span's score is start + end + width + the gain-weighted retrieval score of its hit; one softmax runs
+    over all spans of all hits and "none of these", so a wrong entry's spans are negatives. An answer's probability is
+    the sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
     Where no passage was given the answer is the fixed vocabulary's best, without a citation.
     """
 
     def __init__(
-        self, *, width: int, language_width: int, vocabulary: ClassificationHead, max_span: int = 20
+        self,
+        *,
+        width: int,
+        vocabulary: ClassificationHead,
+        max_span: int = 20,
     ) -> None:
         super().__init__()
         self.max_span = max_span
         self.vocabulary = vocabulary
-        self.token = nn.Sequential(nn.LayerNorm(language_width), nn.Linear(language_width, width))
-        self.condition = nn.Linear(width, 2 * width)
-        self.hidden = nn.Linear(width, width)
-        self.bounds = nn.Linear(width, 2)
+        self.reader = PassageReader(width=width)
         self.widths = nn.Parameter(torch.zeros(max_span))
         self.none = nn.Linear(width, 1)
         self.gain = nn.Parameter(torch.ones(()))
 
     def forward(self, fused: Fused, knowledge: Knowledge, batch: Batch) -> CandidatePrediction:
-        scale, shift = self.condition(fused.pooled)[:, None, None].chunk(2, -1)  # [b, 1, 1, d]
-        h = self.token(knowledge.tokens)  # [b, k, p, d]
-        h = nn.functional.gelu(h * (1 + scale) + shift)
-        h = nn.functional.gelu(self.hidden(h)) + h
-        start, end = self.bounds(h).float().unbind(-1)  # [b, k, p]
+        start, end = self.reader(fused, knowledge).float().unbind(-1)  # [b, k, p]
         candidates = span_mask(knowledge, self.max_span)  # [b, k, p, w]
         ends = nn.functional.pad(end, (0, self.max_span - 1)).unfold(-1, self.max_span, 1)  # [b, k, p, w]
         spans = start.unsqueeze(-1) + ends + self.widths + (self.gain * fused.scores)[..., None, None]
@@ -76,7 +113,7 @@ class CandidateHead(nn.Module):
         lowest = torch.finfo(everything.dtype).min
         found = everything.masked_fill(~right, lowest).logsumexp(1)
         marginal = (everything.logsumexp(1) - found).mean()
-        return marginal + self.vocabulary.loss(prediction.vocabulary, targets)
+        return marginal + _VOCABULARY_WEIGHT * self.vocabulary.loss(prediction.vocabulary, targets)
 
     def decode(self, prediction: CandidatePrediction, knowledge: Knowledge) -> list[Decoded]:
         """The answer with the largest summed probability and every passage that it stands in, likeliest first."""
@@ -94,9 +131,7 @@ class CandidateHead(nn.Module):
             decoded.append(answer or closed[b])
         return decoded
 
-    def _decode_row(
-        self, b: int, spans: list[tuple[int, float]], none: float, knowledge: Knowledge
-    ) -> Decoded | None:
+    def _decode_row(self, b: int, spans: list[tuple[int, float]], none: float, knowledge: Knowledge) -> Decoded | None:
         places = knowledge.tokens.shape[2]
         texts: dict[str, str] = {}
         total: dict[str, float] = defaultdict(float)

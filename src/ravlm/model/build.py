@@ -57,7 +57,6 @@ def build_model(
     if config.output.kind == "candidates":
         output = CandidateHead(
             width=config.fusion.width,
-            language_width=language.width,
             vocabulary=output,
             max_span=config.output.max_span,
         )

@@ -37,12 +37,12 @@ class LanguageConfig(Settings):
 
     kind: Literal["compact"] = "compact"
     vocabulary: Positive = 4000
-    width: Positive = 160
-    layers: Positive = 3
-    heads: Positive = 5
+    width: Positive = 96
+    layers: Positive = 2
+    heads: Positive = 4
     longest: Annotated[int, Field(ge=16)] = 144
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    noise: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    noise: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.02
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
@@ -56,21 +56,21 @@ class RetrieverConfig(Settings):
 
     kind: Literal["entity-then-passage"] = "entity-then-passage"
     entries: Positive = 3
-    passages_per_entry: Positive = 4
+    passages_per_entry: Positive = 7
 
 
 class FusionConfig(Settings):
     """The fusion module and its width."""
 
     kind: Literal["attention", "feature"] = "attention"
-    width: Positive = 160
+    width: Positive = 96
 
 
 class OutputConfig(Settings):
     """The output layer. `max_span` is the longest candidate in tokens; `vocabulary` the most answers kept."""
 
     kind: Literal["candidates", "classification"] = "candidates"
-    max_span: Positive = 20
+    max_span: Positive = 16
     vocabulary: Positive = 5000
 
 

@@ -43,6 +43,7 @@ def save_model(
     *,
     tokenizer: Tokenizer,
     vocabulary: Sequence[str],
+    question_words: Mapping[str, float],
     images: ImageIndex,
     training: Mapping[str, Any],
 ) -> None:
@@ -52,7 +53,13 @@ def save_model(
     write_bytes_atomic(folder / WEIGHTS, save(state))
     write_text_atomic(folder / TOKENIZER, tokenizer.to_str())
     images.save(folder / INDEX)
-    about = {"format": FORMAT, "model": config.model_dump(), "vocabulary": list(vocabulary), "training": dict(training)}
+    about = {
+        "format": FORMAT,
+        "model": config.model_dump(),
+        "vocabulary": list(vocabulary),
+        "question_words": dict(question_words),
+        "training": dict(training),
+    }
     write_text_atomic(folder / CONFIG, json.dumps(about, ensure_ascii=False, indent=1))
 
 
@@ -69,6 +76,7 @@ def load_model(
     try:
         config = ModelConfig.model_validate(about["model"])
         vocabulary = [str(answer) for answer in about["vocabulary"]]
+        question_words = {str(word): float(weight) for word, weight in about["question_words"].items()}
         tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text(encoding="utf-8"))
         state = load((folder / WEIGHTS).read_bytes())
     except (OSError, KeyError, ValidationError, SafetensorError, UnicodeDecodeError) as error:
@@ -79,7 +87,7 @@ def load_model(
     knowledge = KnowledgeBase.open(folder / KNOWLEDGE)
     empty = ImageIndex(torch.zeros(0, config.visual.width).numpy(), [], Stamp("", ""))
     model = build_model(
-        config, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([])
+        config, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)
     )
     try:
         model.load_state_dict(state)

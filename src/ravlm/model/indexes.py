@@ -25,8 +25,7 @@ def fingerprint(module: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if value.ndim else b"")
-        digest.update(str(value.item()).encode() if not value.ndim else b"")
+        digest.update(value.detach().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -63,6 +62,8 @@ def follow(model: RetrievalAugmentedVLM, knowledge: KnowledgeBase, known: ImageI
     stamp = Stamp(knowledge.fingerprint, fingerprint(encoder))
     embed = embed_pictures(model.visual_encoder, knowledge.picture, device)
     images = ImageIndex.build(entries, embed, stamp, known)
-    retriever.replace_indexes(images, TfidfIndex(p for entry in entries for p in passages(entry)))
+    retriever.replace_indexes(
+        images, TfidfIndex((p for entry in entries for p in passages(entry)), retriever.passages.weights)
+    )
     model.train(was_training)
     return images

@@ -3,8 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ravlm.protocols import LanguageEncoder
@@ -41,6 +42,7 @@ class EntityThenPassageRetriever(nn.Module):
         self.entries = entries
         self.passages_per_entry = passages_per_entry
         self.log_scale = nn.Parameter(torch.tensor(20.0).log())
+        self.text_gain = nn.Parameter(torch.tensor(12.0))
         self.picture = nn.Linear(visual_width, language_encoder.width)
         self._cache: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()
 
@@ -54,24 +56,26 @@ class EntityThenPassageRetriever(nn.Module):
         self._cache.clear()
         return super().train(mode)
 
-    def rank(self, visual: Encoded, n: int) -> list[list[tuple[str, str, float]]]:
-        """The n nearest entries of each picture as (entry id, image id, cosine)."""
-        queries = nn.functional.normalize(visual.pooled.detach().float(), dim=-1).cpu().numpy()
-        return self.images.search(queries, n)
+    def query_keys(self, visual: Encoded) -> Float[np.ndarray, "b v"]:
+        """The pictures' keys, of unit length."""
+        return nn.functional.normalize(visual.pooled.detach().float(), dim=-1).cpu().numpy()
 
     def search(self, batch: Batch, visual: Encoded, language: Encoded) -> list[list[Hit]]:
         """The hits of each question: the nearest entries' pictures and passages."""
-        ranked = self.rank(visual, self.entries)
+        ranked = self.images.search(self.query_keys(visual), self.entries)
         rows = zip(ranked, batch.questions, batch.languages, strict=True)
         return [self.read(entries, question, language_name) for entries, question, language_name in rows]
 
-    def read(self, entries: Sequence[tuple[str, str, float]], question: str, language: str) -> list[Hit]:
-        """The pictures of these entries and, for each, the passages that fit the question."""
+    def read(
+        self, entries: Sequence[tuple[str, str, float]], question: str, language: str, passages: int | None = None
+    ) -> list[Hit]:
+        """The pictures of these entries and, for each, the passages that fit the question best."""
+        at_most = passages or self.passages_per_entry
         hits: list[Hit] = []
         for entry_id, image_id, cosine in entries:
             if image_id:
                 hits.append(Hit(entry_id, None, image_id, len(hits) + 1, {"image": cosine}))
-            for passage, tfidf in self.passages.within(entry_id, question, self.passages_per_entry, language):
+            for passage, tfidf in self.passages.within(entry_id, question, at_most, language):
                 scores = {"image": cosine, "tfidf": tfidf}
                 hits.append(Hit(entry_id, passage.id, image_id or None, len(hits) + 1, scores))
         return hits
@@ -81,71 +85,85 @@ class EntityThenPassageRetriever(nn.Module):
         device = self.log_scale.device
         found = [[self._passage(hit) for hit in row] for row in hits]
         unique = sorted({passage.id for row in found for passage in row if passage is not None})
-        encoded = self._encode_passages([self.passages.passages[passage_id] for passage_id in unique])
-        tokens, offsets, mask = encoded  # [u + 2, p, l]: the last two are "a picture" and "nothing"
+        shown = sorted({(h.entry_id, h.image_id) for row in hits for h in row if h.passage_id is None and h.image_id})
+        tokens, offsets, mask = self._table([self.passages.passages[passage_id] for passage_id in unique], shown)
         place = {passage_id: u for u, passage_id in enumerate(unique)}
+        picture_place = {owner: len(unique) + u for u, owner in enumerate(shown)}
 
         b, k = len(hits), max((len(row) for row in hits), default=0) or 1
-        index = torch.full((b, k), len(unique) + 1)
+        index = torch.full((b, k), len(tokens) - 1)
         kind = torch.full((b, k), int(Kind.NOTHING))
         entry = torch.full((b, k), -1)
-        keys = torch.zeros(b, k, self.picture.in_features)
+        keys = np.zeros((b, k, self.picture.in_features), dtype=np.float32)
         for i, row in enumerate(hits):
             seen: dict[str, int] = {}
             for j, hit in enumerate(row):
                 passage = found[i][j]
                 kind[i, j] = int(Kind.PICTURE if passage is None else Kind.TEXT)
-                index[i, j] = len(unique) if passage is None else place[passage.id]
+                index[i, j] = picture_place[hit.entry_id, hit.image_id or ""] if passage is None else place[passage.id]
                 entry[i, j] = seen.setdefault(hit.entry_id, len(seen))
                 if hit.image_id is not None:
-                    keys[i, j] = torch.from_numpy(self.images.key(hit.entry_id, hit.image_id))
-        index, kind, entry, keys = index.to(device), kind.to(device), entry.to(device), keys.to(device)
-        gathered = tokens[index]  # [b, k, p, l]
-        pictures = self.picture(keys).to(gathered.dtype)  # [b, k, l]
-        is_picture = (kind == Kind.PICTURE)[..., None, None]
-        first = torch.arange(gathered.shape[2], device=device)[None, None, :, None] == 0
-        gathered = torch.where(is_picture & first, pictures.unsqueeze(2), gathered)
+                    keys[i, j] = self.images.key(hit.entry_id, hit.image_id)
+        index = index.to(device)
         padded = [[*row, *[None] * (k - len(row))] for row in found]
-        return Knowledge(gathered, mask[index], kind, entry, keys, offsets[index], hits, padded)
+        return Knowledge(
+            tokens=tokens.index_select(0, index.flatten()).unflatten(0, (b, k)),  # [b, k, p, l]
+            mask=mask[index],
+            kind=kind.to(device),
+            entry=entry.to(device),
+            keys=torch.from_numpy(keys).to(device),
+            offsets=offsets[index],
+            hits=hits,
+            passages=padded,
+        )
 
     def score(self, visual: Encoded, language: Encoded, knowledge: Knowledge) -> Float[Tensor, "b k"]:
-        """scale * cos(query picture, entry picture); the lowest number where there is no hit."""
+        """A gain times cos(query picture, entry picture), plus a gain times TF-IDF; very low where there is no hit."""
         query = nn.functional.normalize(visual.pooled.float(), dim=-1)  # [b, v]
         cosine = (knowledge.keys @ query.unsqueeze(-1)).squeeze(-1)  # [b, k]
-        return (self.log_scale.exp() * cosine).masked_fill(knowledge.kind == Kind.NOTHING, -1e4)
+        tfidf = torch.zeros_like(cosine)
+        for i, row in enumerate(knowledge.hits):
+            tfidf[i, : len(row)] = torch.tensor([hit.scores.get("tfidf", 0.0) for hit in row])
+        scores = self.log_scale.exp() * cosine + self.text_gain * tfidf
+        return scores.masked_fill(knowledge.kind == Kind.NOTHING, -1e4)
 
     def _passage(self, hit: Hit) -> Passage | None:
         return None if hit.passage_id is None else self.passages.passages[hit.passage_id]
 
-    def _encode_passages(
-        self, passages: Sequence[Passage]
-    ) -> tuple[Float[Tensor, "u p l"], Int[Tensor, "u p 2"], Tensor]:
-        """Tokens, offsets and mask of the passages, followed by one row for a picture and one for nothing."""
-        language_encoder = self._borrowed[0]
-        rows: dict[str, tuple[Tensor, Tensor]] = {}
+    def _table(
+        self, passages: Sequence[Passage], pictures: Sequence[tuple[str, str]]
+    ) -> tuple[Float[Tensor, "u p l"], Int[Tensor, "u p 2"], Bool[Tensor, "u p"]]:
+        """Tokens, offsets and mask of the passages, then of the pictures (one token each), then one row of nothing."""
+        device, width = self.log_scale.device, self._borrowed[0].width
+        keys = [torch.from_numpy(self.images.key(*owner)) for owner in pictures]
+        shown = self.picture(torch.stack(keys).to(device)) if keys else torch.zeros(0, width, device=device)
+        if not passages:
+            tokens = torch.zeros(0, 1, width, device=device)
+            offsets, mask = torch.zeros(0, 1, 2, dtype=torch.long, device=device), torch.zeros(0, 1, device=device) > 0
+        elif self.training:
+            texts = self._borrowed[0].tokenize([p.text for p in passages]).to(device)
+            tokens, offsets, mask = self._borrowed[0](texts).tokens, texts.offsets, texts.mask
+        else:
+            tokens, offsets, mask = self._cached(passages)
+        more, longest = len(pictures) + 1, tokens.shape[1]
+        below = nn.functional.pad(shown.unsqueeze(1), (0, 0, 0, longest - 1, 0, 1)).to(tokens.dtype)
+        mask = nn.functional.pad(mask, (0, 0, 0, more))
+        mask[len(passages) : -1, 0] = True
+        return torch.cat([tokens, below]), nn.functional.pad(offsets, (0, 0, 0, 0, 0, more)), mask
+
+    def _cached(self, passages: Sequence[Passage]) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens, offsets and mask of the passages; only those not met before are encoded."""
         missing = [p for p in passages if p.id not in self._cache]
         if missing:
-            texts = language_encoder.tokenize([p.text for p in missing]).to(self.log_scale.device)
-            encoded = language_encoder(texts)
-            for i, passage in enumerate(missing):
-                n = int(texts.mask[i].sum())
-                rows[passage.id] = (encoded.tokens[i, :n], texts.offsets[i, :n])
-            if not self.training:
-                self._cache.update({key: (t.detach(), o) for key, (t, o) in rows.items()})
-        rows |= {p.id: self._cache[p.id] for p in passages if p.id in self._cache}
+            texts = self._borrowed[0].tokenize([p.text for p in missing]).to(self.log_scale.device)
+            tokens = self._borrowed[0](texts).tokens.detach()
+            lengths = texts.mask.sum(1).tolist()
+            for i, (passage, n) in enumerate(zip(missing, lengths, strict=True)):
+                self._cache[passage.id] = (tokens[i, :n].clone(), texts.offsets[i, :n].clone())
+        rows = [self._cache[p.id] for p in passages]
         while len(self._cache) > _CACHED_PASSAGES:
             self._cache.popitem(last=False)
-
-        longest = max((len(rows[p.id][0]) for p in passages), default=1)
-        device = self.log_scale.device
-        some = rows[passages[0].id][0] if passages else torch.zeros(1, language_encoder.width, device=device)
-        tokens = some.new_zeros(len(passages) + 2, longest, some.shape[-1])
-        offsets = torch.zeros(len(passages) + 2, longest, 2, dtype=torch.long, device=device)
-        mask = torch.zeros(len(passages) + 2, longest, dtype=torch.bool, device=device)
-        mask[len(passages), 0] = True
-        if passages:
-            tokens = torch.cat([nn.utils.rnn.pad_sequence([rows[p.id][0] for p in passages], batch_first=True), tokens[-2:]])
-            for i, passage in enumerate(passages):
-                n = len(rows[passage.id][0])
-                offsets[i, :n], mask[i, :n] = rows[passage.id][1], True
-        return tokens, offsets, mask
+        lengths = torch.tensor([len(tokens) for tokens, _ in rows], device=self.log_scale.device)
+        tokens = nn.utils.rnn.pad_sequence([tokens for tokens, _ in rows], batch_first=True)
+        offsets = nn.utils.rnn.pad_sequence([offsets for _, offsets in rows], batch_first=True)
+        return tokens, offsets, torch.arange(tokens.shape[1], device=lengths.device) < lengths[:, None]

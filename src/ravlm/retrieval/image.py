@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,9 @@ class ImageIndex:
         place = {entry_id: i for i, entry_id in enumerate(self._entry_ids)}
         self._entry_of = np.array([place[entry_id] for entry_id, _ in self.owners], dtype=np.int64)
         self._row = {owner: i for i, owner in enumerate(self.owners)}
-        self._first = {entry_id: image_id for entry_id, image_id in reversed(self.owners)}
+        self._pictures: dict[str, list[int]] = defaultdict(list)
+        for i, (entry_id, _) in enumerate(self.owners):
+            self._pictures[entry_id].append(i)
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -70,8 +73,8 @@ class ImageIndex:
             np.maximum.at(best, self._entry_of, similarity)
             row = []
             for e in np.argsort(-best, kind="stable")[:n]:
-                pictures = np.flatnonzero(self._entry_of == e)
-                image_id = self.owners[pictures[np.argmax(similarity[pictures])]][1]
+                pictures = self._pictures[self._entry_ids[e]]
+                image_id = self.owners[pictures[int(np.argmax(similarity[pictures]))]][1]
                 row.append((self._entry_ids[e], image_id, float(best[e])))
             found.append(row)
         return found
@@ -80,9 +83,14 @@ class ImageIndex:
         """The key of one picture of an entry."""
         return np.asarray(self.keys[self._row[entry_id, image_id]])
 
-    def picture_of(self, entry_id: str) -> str | None:
-        """The entry's first picture, None when it has none."""
-        return self._first.get(entry_id)
+    def compare(self, query: Float[np.ndarray, " v"], entry_id: str) -> tuple[str, str, float]:
+        """One entry as a search would give it: (entry id, its nearest image id, cosine); no image and 0 without any."""
+        pictures = self._pictures.get(entry_id, ())
+        if not pictures:
+            return entry_id, "", 0.0
+        cosines = self.keys[pictures] @ query
+        best = int(np.argmax(cosines))
+        return entry_id, self.owners[pictures[best]][1], float(cosines[best])
 
     def save(self, folder: Path) -> None:
         """Write the keys, then the stamp that makes them valid."""

@@ -76,9 +76,7 @@ class TargetFinder:
         return self._found[key]
 
 
-def find_spans(
-    example: Example, text: str, offsets: Sequence[Sequence[int]], max_span: int
-) -> list[tuple[int, int]]:
+def find_spans(example: Example, text: str, offsets: Sequence[Sequence[int]], max_span: int) -> list[tuple[int, int]]:
     """All (start token, width - 1) whose text is a right answer and no part of a longer word or number.
 
     Tokens with an empty range of characters (the class token) belong to no span.

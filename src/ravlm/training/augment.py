@@ -91,4 +91,3 @@ def change_identity(
     both = torch.where(beyond & chance(generator, 0.25, b, 1, 1, 1, 1), both.roll(1, 0), both)
     both = torch.where(chance(generator, 0.6, b, 1, 1, 1, 1), both, original)
     return both[:, 0], both[:, 1]
-

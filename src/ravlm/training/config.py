@@ -16,7 +16,7 @@ Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 class MatchConfig(Settings):
     """Stage one, picture matching. `steps` in optimiser steps, `batch` in pairs of pictures."""
 
-    steps: Positive = 500
+    steps: Positive = 200
     batch: Annotated[int, Field(ge=2)] = 128
     learning_rate: Rate = 0.002
     weight_decay: Share = 0.05
@@ -24,19 +24,24 @@ class MatchConfig(Settings):
 
 
 class ReadConfig(Settings):
-    """Stage two, reading. `steps` in optimiser steps, `batch` in questions.
+    """Stage two, reading. `steps` in optimiser steps, `batch` in questions, `together` the most of them about
+    one entry in one language; `entries` and `passages` of each are the most that a question is trained with.
 
-    `no_evidence` is the share of questions read without any hit, `no_gold` the share whose right entry is taken out of
-    the hits, so that "none of these" is learned.
+    `wrong` is the share of steps with wrong entries among the hits; in these, `no_gold` is the share of questions whose
+    right entry is taken out, so that "none of these" is learned; `no_evidence` the share read without any hit.
     """
 
-    steps: Positive = 400
-    batch: Annotated[int, Field(ge=2)] = 64
-    learning_rate: Rate = 0.0015
+    steps: Positive = 700
+    batch: Annotated[int, Field(ge=2)] = 32
+    together: Positive = 8
+    learning_rate: Rate = 0.004
     weight_decay: Share = 0.05
     average: Share = 0.99
-    no_evidence: Share = 0.1
-    no_gold: Share = 0.1
+    entries: Positive = 2
+    passages: Positive = 4
+    wrong: Share = 0.3
+    no_gold: Share = 0.15
+    no_evidence: Share = 0.05
 
 
 class TrainingConfig(Settings):

@@ -12,7 +12,7 @@ def choose_device() -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """bfloat16 where asked, or on `auto` where the processor computes in it (a CPU with AVX512-BF16, any recent GPU)."""
+    """The type asked for; on `auto` bfloat16 where the processor computes in it (AVX512-BF16, any recent GPU)."""
     if precision == "float32" or (precision == "auto" and not _has_bfloat16(device)):
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -23,7 +23,7 @@ class PicturePairs:
     picture_entry: Int[Tensor, " m"]
 
     def sample(self, size: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """`size` pairs as (photo index, picture index, entry), every entry equally likely, repeats as late as may be."""
+        """`size` pairs as (photo index, picture index, entry); every entry is equally likely, repeats come late."""
         entries = self.photo_entry.unique()
         rounds = [entries[torch.randperm(len(entries), generator=generator)] for _ in range(-(-size // len(entries)))]
         chosen = torch.cat(rounds)[:size]

@@ -1,10 +1,12 @@
-"""Stage two: the answer is read out of the passages (language encoder, fusion and output layer; the eye stands still)."""
+"""Stage two: the answer is read out of the passages; the eye stands still."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
 from torch import Generator, Tensor
 
 from ravlm.encoders.language import CompactLanguageEncoder
@@ -18,56 +20,69 @@ from ravlm.training.config import ReadConfig
 class Reading:
     """The questions to train on: `photo` [n] is each question's place in `photos` [m, c, y, x].
 
-    `ranked` holds, for each photo, the entries that its picture finds, as (entry id, image id, cosine).
+    `queries` [m, v] are the photos' keys, of unit length; `nearest` holds, for each photo, the ids of the entries that
+    it finds, best first.
     """
 
     examples: Sequence[Example]
-    photo: Tensor
-    photos: Tensor
-    ranked: Sequence[Sequence[tuple[str, str, float]]]
+    photo: Int[Tensor, " n"]
+    photos: UInt8[Tensor, "m c y x"]
+    queries: Float[np.ndarray, "m v"]
+    nearest: Sequence[Sequence[str]]
 
     def groups(self) -> list[list[int]]:
-        """Questions about the same entry: they share passages, so that a batch of them is read at less cost."""
-        by_entry: dict[str, list[int]] = defaultdict(list)
+        """Questions about the same entry in the same language: they share passages, so that a batch costs less."""
+        found: dict[tuple[str, str], list[int]] = defaultdict(list)
         for i, example in enumerate(self.examples):
-            by_entry[example.entries[0] if example.entries else example.id].append(i)
-        return [by_entry[key] for key in sorted(by_entry)]
+            found[example.entries[0] if example.entries else example.id, example.language].append(i)
+        return [found[key] for key in sorted(found)]
 
 
-def sample_questions(groups: Sequence[Sequence[int]], size: int, generator: Generator, together: int = 6) -> list[int]:
-    """`size` questions (or all there are) in groups of `together` about one entry, every entry equally likely."""
+def sample_groups(groups: Sequence[Sequence[int]], size: int, generator: Generator, together: int) -> list[list[int]]:
+    """`size` questions (or all there are) in groups of at most `together`, every group equally likely."""
     size = min(size, sum(len(group) for group in groups))
-    chosen: dict[int, None] = {}
-    while len(chosen) < size:
+    chosen: dict[int, dict[int, None]] = defaultdict(dict)
+    count = 0
+    while count < size:
         for g in torch.randperm(len(groups), generator=generator).tolist():
-            order = torch.randperm(len(groups[g]), generator=generator)[:together].tolist()
-            chosen |= dict.fromkeys(groups[g][i] for i in order)
-            if len(chosen) >= size:
+            order = torch.randperm(len(groups[g]), generator=generator)[: min(together, size - count)].tolist()
+            new = [groups[g][i] for i in order if groups[g][i] not in chosen[g]]
+            chosen[g] |= dict.fromkeys(new)
+            count += len(new)
+            if count >= size:
                 break
-    return list(chosen)[:size]
+    return [list(group) for group in chosen.values() if group]
 
 
 def training_hits(
     retriever: EntityThenPassageRetriever,
-    example: Example,
-    ranked: Sequence[tuple[str, str, float]],
+    reading: Reading,
+    group: Sequence[int],
     config: ReadConfig,
-    draw: tuple[float, float],
-) -> list[Hit]:
-    """The hits that one question is trained with.
+    draws: Sequence[tuple[float, float]],
+    *,
+    with_wrong: bool,
+) -> list[list[Hit]]:
+    """The hits that each question of a group is trained with.
 
-    The entries that its picture finds, the gold one put in where it was missed; sometimes without the gold one
-    ("none of these" is right then), sometimes nothing at all. `draw` are two numbers in [0, 1) that decide.
+    The gold entry and, `with_wrong`, the entries that the group's first photo takes for it, each with the cosine of the
+    question's own photo; sometimes without the gold one ("none of these" is right then), sometimes nothing at all.
+    `draws` are two numbers in [0, 1) for each question that decide.
     """
-    if draw[0] < config.no_evidence:
-        return []
-    gold = [entry for entry in ranked if entry[0] in example.entries]
-    others = [entry for entry in ranked if entry[0] not in example.entries]
-    if example.entries and draw[1] < config.no_gold:
-        kept = others[: retriever.entries]
-    else:
-        kept = sorted([*gold, *others[: retriever.entries - len(gold)]], key=lambda entry: -entry[2])
-    return retriever.read(kept, example.question or "", example.language)
+    gold = reading.examples[group[0]].entries
+    wrong = [entry_id for entry_id in reading.nearest[int(reading.photo[group[0]])] if entry_id not in gold]
+    hits: list[list[Hit]] = []
+    for i, (evidence_draw, gold_draw) in zip(group, draws, strict=True):
+        example, query = reading.examples[i], reading.queries[int(reading.photo[i])]
+        if evidence_draw < config.no_evidence:
+            hits.append([])
+            continue
+        kept = () if with_wrong and gold_draw < config.no_gold else example.entries
+        entries = [*kept, *wrong[: config.entries - len(kept) if with_wrong else 0]]
+        scored = [retriever.images.compare(query, entry_id) for entry_id in entries]
+        scored.sort(key=lambda entry: (-entry[2], entry[0]))
+        hits.append(retriever.read(scored, example.question or "", example.language, config.passages))
+    return hits
 
 
 def question_batch(

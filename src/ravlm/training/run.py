@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL.Image import Image, Resampling
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 import ravlm
@@ -27,7 +27,7 @@ from ravlm.model.indexes import follow
 from ravlm.records import Entry, Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex, Stamp
-from ravlm.retrieval.tfidf import TfidfIndex
+from ravlm.retrieval.tfidf import TfidfIndex, question_weights
 from ravlm.safe.files import write_text_atomic
 from ravlm.safe.images import decode_image, read_image
 from ravlm.tasks.vqa import answer_vocabulary
@@ -40,6 +40,7 @@ from ravlm.training.read import Reading
 from ravlm.training.stages import Progress, Run, match, read
 
 RUN = "run.json"
+_NEAREST = 10  # entries that each photo finds
 _MARGIN = 1.125  # pictures are kept this much larger than the encoder's input, to be moved within
 
 
@@ -80,10 +81,11 @@ def train(
     texts += [passage.text for entry in knowledge.iterate() for passage in passages(entry)]
     tokenizer = train_tokenizer(texts, config.model.language.vocabulary)
     vocabulary = answer_vocabulary(questions, config.model.output.vocabulary)
+    question_words = question_weights([e.question or "" for e in questions])
     torch.manual_seed(hash_seed(config.training.seed, "weights"))
     empty = ImageIndex(torch.zeros(0, config.model.visual.width).numpy(), [], Stamp("", ""))
     model = build_model(
-        config.model, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([])
+        config.model, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)
     )
     device = choose_device()
     model.to(device, memory_format=torch.channels_last)
@@ -111,7 +113,16 @@ def train(
     model.eval()
     seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
     about = {**config.training.model_dump(), "ravlm": ravlm.__version__, "torch": torch.__version__, "curve": curve}
-    save_model(out, model, config.model, tokenizer=tokenizer, vocabulary=vocabulary, images=images, training=about)
+    save_model(
+        out,
+        model,
+        config.model,
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        question_words=question_words,
+        images=images,
+        training=about,
+    )
     shutil.rmtree(out / FOLDER)
     (out / RUN).unlink()
     return TrainingReport(seconds, curve)
@@ -202,19 +213,9 @@ def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) 
         photos.pixels[places].float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
     ).to(torch.uint8)
     run.model.eval()
-    wanted = 3 * run.retriever.entries
-    ranked: list[list[tuple[str, str, float]]] = []
-    visual = []
-    for some in pixels.split(256):
-        visual.append(run.model.visual_encoder(some.to(run.device)))
-        ranked += run.retriever.rank(visual[-1], wanted)
+    keys = [run.retriever.query_keys(run.model.visual_encoder(some.to(run.device))) for some in pixels.split(256)]
+    queries = np.concatenate(keys)
+    nearest = [[entry_id for entry_id, _, _ in row] for row in run.retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}
     photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
-    queries = nn.functional.normalize(torch.cat([v.pooled for v in visual]).float(), dim=-1).cpu().numpy()
-    for example, i in zip(questions, photo.tolist(), strict=True):
-        known = {entry_id for entry_id, _, _ in ranked[i]}
-        for entry_id in sorted(set(example.entries) - known):
-            image_id = run.retriever.images.picture_of(entry_id) or ""
-            cosine = float(queries[i] @ run.retriever.images.key(entry_id, image_id)) if image_id else 0.0
-            ranked[i].append((entry_id, image_id, cosine))
-    return Reading(questions, photo, pixels, ranked)
+    return Reading(questions, photo, pixels, queries, nearest)

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor, nn
 
-from ravlm.encoders.language import CompactLanguageEncoder
 from ravlm.errors import TrainingError
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.retrieval.entity import EntityThenPassageRetriever
@@ -19,7 +18,7 @@ from ravlm.training.config import MatchConfig, ReadConfig, TrainingConfig
 from ravlm.training.device import autocast
 from ravlm.training.match import PicturePairs, augmented_pairs, contrastive_loss
 from ravlm.training.optim import Average, make_optimizer, step_generator, warm_up_then_cosine
-from ravlm.training.read import Reading, question_batch, sample_questions, training_hits
+from ravlm.training.read import Reading, question_batch, sample_groups, training_hits
 
 STAGES = ("match", "read")
 TITLES = {"match": "learning to match pictures", "read": "learning to read answers"}
@@ -58,18 +57,23 @@ def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None
     """Train language encoder, fusion and output layer to find the answer in the passages; the eye stands still."""
     model, settings = run.model, run.config.read
     encoder = model.language_encoder
-    trained = nn.ModuleList([encoder, model.fusion_module, model.output_layer, run.retriever.picture])
+    gain = nn.ParameterList([run.retriever.text_gain])
+    trained = nn.ModuleList([encoder, model.fusion_module, model.output_layer, run.retriever.picture, gain])
     finder = TargetFinder(model.output_layer)
     groups = reading.groups()
 
     def loss_of(step: int, generator: Generator) -> Tensor:
         model.visual_encoder.eval()
-        chosen = sample_questions(groups, settings.batch, generator)
-        draws = torch.rand(len(chosen), 2, generator=generator).tolist()
+        drawn = sample_groups(groups, settings.batch, generator, settings.together)
+        with_wrong = bool(torch.rand((), generator=generator) < settings.wrong)
         hits = [
-            training_hits(run.retriever, reading.examples[i], reading.ranked[int(reading.photo[i])], settings, draw)
-            for i, draw in zip(chosen, draws, strict=True)
+            row
+            for group in drawn
+            for row in training_hits(
+                run.retriever, reading, group, settings, _pairs(len(group), generator), with_wrong=with_wrong
+            )
         ]
+        chosen = [i for group in drawn for i in group]
         output = model(question_batch(encoder, reading, chosen, run.device), hits)
         targets = finder.targets([reading.examples[i] for i in chosen], output.knowledge)
         return model.output_layer.loss(output.prediction, targets)
@@ -79,6 +83,10 @@ def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None
         return _loop(run, "read", settings, trained, loss_of, curve, checkpoint)
     finally:
         model.visual_encoder.requires_grad_(True)
+
+
+def _pairs(n: int, generator: Generator) -> list[tuple[float, float]]:
+    return [(a, b) for a, b in torch.rand(n, 2, generator=generator).tolist()]
 
 
 def _loop(
@@ -105,11 +113,11 @@ def _loop(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
-        value = float(loss)
+        value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
-                f"The loss of stage {stage!r} became {value} at step {step + 1}. The last checkpoint stands in {run.out}. "
-                f"Lower training.{stage}.learning_rate (now {settings.learning_rate}) and train again."
+                f"The loss of stage {stage!r} became {value} at step {step + 1}. The last checkpoint stands in "
+                f"{run.out}. Lower training.{stage}.learning_rate (now {settings.learning_rate}) and train again."
             )
         optimizer.step()
         state.average.update(trained, step)
