@@ -1,5 +1,6 @@
 """Tokenisers trained on the task's own text, and texts as padded ids."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,16 +9,20 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from ravlm.tensors import TextBatch
 
-PAD, UNKNOWN, CLASS = "[PAD]", "[UNK]", "[CLS]"
+PAD, UNKNOWN, CLASS = _SPECIAL = "[PAD]", "[UNK]", "[CLS]"
+_INSIDE = "##"  # begins a token that continues a word
 _CJK = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     """A byte-pair encoding over words, groups of digits and single Chinese or Japanese characters.
 
-    Letters keep no case (a citation is cut from the original text by its offsets, so nothing is lost).
+    Letters keep no case (a citation is cut from the original text by its offsets, so nothing is lost). The same texts
+    give the same tokenizer: the trainer numbers the letters inside words in the random order of a hash map, and breaks
+    ties between merges by these numbers, so they are numbered here.
     """
-    tokenizer: Any = Tokenizer(models.BPE(unk_token=UNKNOWN, continuing_subword_prefix="##"))
+    texts = list(texts)
+    tokenizer: Any = Tokenizer(models.BPE(unk_token=UNKNOWN, continuing_subword_prefix=_INSIDE))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -29,12 +34,24 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     tokenizer.decoder = decoders.WordPiece()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=[PAD, UNKNOWN, CLASS],
-        continuing_subword_prefix="##",
+        special_tokens=[*_SPECIAL, *_letters_inside_words(tokenizer, texts)],
+        continuing_subword_prefix=_INSIDE,
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+    trained = json.loads(tokenizer.to_str())  # those letters are no marks to be looked for in a text
+    trained["added_tokens"] = [token for token in trained["added_tokens"] if token["content"] in _SPECIAL]
+    return Tokenizer.from_str(json.dumps(trained))
+
+
+def _letters_inside_words(tokenizer: Any, texts: Iterable[str]) -> list[str]:
+    """The tokens of single letters that do not begin a word, in the order of the alphabet."""
+    words = {
+        word
+        for text in texts
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
+    }
+    return [f"{_INSIDE}{letter}" for letter in sorted({letter for word in words for letter in word[1:]})]
 
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> TextBatch:

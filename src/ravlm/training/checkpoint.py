@@ -77,6 +77,10 @@ class Checkpoint:
             moments.setdefault(int(index), {})[name] = value
         groups = state.optimizer.state_dict()["param_groups"]
         state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        for parameter, kept in state.optimizer.state.items():
+            for key, value in kept.items():
+                if value.shape == parameter.shape:  # in the parameter's memory format: a fused step counts on it
+                    kept[key] = torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(value)
 
 
 def last_checkpoint(out: Path) -> Checkpoint | None:
