@@ -61,7 +61,7 @@ def test_every_public_name_is_there(name: str) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'VLM'; it has .*RetrievalAugmentedVLM"):
+    with pytest.raises(AttributeError, match=r"no attribute 'VLM'; it has .*RetrievalAugmentedVLM"):
         _ = ravlm.VLM  # type: ignore[attr-defined]
 
 
