@@ -36,8 +36,10 @@ class TargetFinder:
     names its entries: an answer must come from the right article.
     """
 
-    def __init__(self, output_layer: CandidateHead | ClassificationHead) -> None:
+    def __init__(self, output_layer: object) -> None:
         closed = output_layer.vocabulary if isinstance(output_layer, CandidateHead) else output_layer
+        if not isinstance(closed, ClassificationHead):
+            raise TypeError("targets are known for candidate and classification layers only")
         self._label = {normalise(answer): i for i, answer in enumerate(closed.vocabulary)}
         self._reads = isinstance(output_layer, CandidateHead)
         self._max_span = output_layer.max_span if isinstance(output_layer, CandidateHead) else 1
