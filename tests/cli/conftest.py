@@ -1,8 +1,10 @@
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from coloured_dataset import TINY, write_coloured
 from command import Outcome, Ravlm
 from ravlm.cli.main import main
 from ravlm.knowledge.build import build_from_dataset
@@ -34,3 +36,41 @@ def data(tmp_path: Path) -> Path:
 def kb(data: Path, tmp_path: Path) -> Path:
     build_from_dataset(data, tmp_path / "kb")
     return tmp_path / "kb"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny models are fastest so, also on a machine that has other things to do."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of coloured things. Leave it as it is."""
+    return write_coloured(tmp_path_factory.mktemp("coloured") / "data")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration with which a model learns to read the coloured things in seconds."""
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(coloured: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the coloured things. Leave it as it is; `model` is a copy to change."""
+    from ravlm.training.config import read_run_config
+    from ravlm.training.run import train
+
+    out = tmp_path_factory.mktemp("trained") / "model"
+    train(read_run_config(tiny), coloured, out)
+    return out
+
+
+@pytest.fixture
+def model(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "model"))

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ravlm.evaluation.report import mark
-
 _OTHERS = 3  # next best answers shown
+_WORTH_TELLING = 0.005  # probability
 
 
 def answer_lines(
@@ -18,6 +17,8 @@ def answer_lines(
     alternatives: Sequence[tuple[str, float]],
 ) -> Iterator[str]:
     """The lines. A citation has the fields of `records.Citation`; the answer stands in [brackets] in its sentence."""
+    from ravlm.evaluation.report import mark
+
     if abstained:
         yield "No answer: nothing that was retrieved seems to answer this."
         yield f"The best guess would be {one_line(text)!r}, with confidence {confidence:.2f}."
@@ -32,7 +33,9 @@ def answer_lines(
     if not citations:
         yield ""
         yield "  It cites nothing: the answer was not read out of an entry."
-    others = [f"{one_line(other)} {p:.2f}" for other, p in alternatives if other != text][:_OTHERS]
+    others = [f"{one_line(other)} {p:.2f}" for other, p in alternatives if other != text and p >= _WORTH_TELLING][
+        :_OTHERS
+    ]
     if others or weights:
         yield ""
     if others:

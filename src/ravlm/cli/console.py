@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 """Called with (what goes on, steps done, steps in all)."""
 
+_QUIET = 2.0  # seconds between two plain lines of a stage
+_WIDTH = 120  # characters, where there is no terminal
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
@@ -25,7 +27,8 @@ def console() -> "Console":
     """The one console that draws on stdout."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False)
+    width = None if sys.stdout.isatty() else _WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def clean(text: str) -> str:
@@ -57,7 +60,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
 
     drawn = Table(box=box.MARKDOWN, title=None if title is None else Text(clean(title)), title_justify="left")
     for place, header in enumerate(headers):
-        drawn.add_column(Text(clean(header)), justify="right" if place else "left", overflow="fold")
+        drawn.add_column(Text(clean(header)), justify="right" if place else "left", overflow="fold", no_wrap=place > 0)
     for row in rows:
         drawn.add_row(*(Text(clean(cell)) for cell in row))
     console().print(drawn)
@@ -67,8 +70,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
 def progress(description: str = "") -> Iterator[Progress]:
     """A function that is told (what goes on, steps done, steps in all) and shows it on stderr.
 
-    A terminal sees a bar and the time that is left; without one, a plain line about every 10 %. `description` stands
-    before what goes on.
+    A terminal sees a bar and the time that is left; without one, there are plain lines: the first, the last, and every
+    10 % of a stage that takes its time. `description` stands before what goes on.
     """
     if sys.stderr.isatty():
         with _bars(description) as report:
@@ -98,15 +101,16 @@ def _bars(description: str) -> Iterator[Progress]:
 
 def _lines(description: str) -> Progress:
     began: dict[str, tuple[float, int]] = {}
-    told: dict[str, int] = {}
+    told: dict[str, tuple[int, float]] = {}
 
     def report(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         started, first = began.setdefault(stage, (now, done))
         tenth = 10 * done // total if total else 10
-        if tenth <= told.get(stage, -1):
+        before, when = told.get(stage, (-1, -_QUIET))
+        if tenth <= before or (now - when < _QUIET and done < total):
             return
-        told[stage] = tenth
+        told[stage] = tenth, now
         left = ""
         if done > first and done < total:
             left = f", about {duration((now - started) / (done - first) * (total - done))} left"

@@ -16,8 +16,7 @@ COLUMNS = {
     "recall@1": "recall@1",
     "recall@5": "recall@5",
     "coverage": "coverage",
-    "abstained": "abstained",
-    "calibration_error": "calibration error",
+    "calibration_error": "ECE",
 }
 EPILOG = examples(
     "ravlm evaluate model --data flags",
@@ -84,3 +83,4 @@ def _show(groups: Mapping[str, Mapping[str, Any]], title: str) -> None:
     rows = [[name, *(cell(scores[column]) for column in (*COLUMNS, "n"))] for name, scores in groups.items()]
     say(title)
     table(["group", *COLUMNS.values(), "n"], rows)
+    say("Coverage: a right answer was among the candidates. ECE: how far confidence is from the share that is right.")

@@ -41,7 +41,7 @@ app.callback(
         "ravlm train --data flags --out model",
         "ravlm evaluate model --data flags",
         'ravlm ask model photo.jpg "What is the capital of this country?"',
-        "ravlm knowledge set model country:fr france.md",
+        "ravlm knowledge set model country-fr france.md",
     )
 )(_ravlm)
 
