@@ -34,6 +34,8 @@ test: check
 
 bench: venv
 	$(BIN)/python benchmarks/flags.py
+	$(BIN)/python benchmarks/grocery.py --base iconic
+	$(BIN)/python benchmarks/grocery.py --base photos
 
 lock:
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
