@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from ravlm.errors import DatasetError, FormatError, PathError
 from ravlm.safe.files import (
     check_free,
+    check_writable,
     read_jsonl,
     read_text,
     remove_folder,
@@ -114,3 +115,13 @@ def test_an_error_lists_a_hundred_faults_at_most() -> None:
         refuse("a", faults)
     assert error.value.faults[-1] == "... and 150 more"
     assert json.dumps(faults[0].as_dict())
+
+
+def test_a_path_that_no_file_can_take_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    check_writable(tmp_path / "new" / "deep" / "a.json")
+    check_writable(tmp_path / "file")
+    for path in (tmp_path, tmp_path / "file" / "a.json"):
+        with pytest.raises(PathError):
+            check_writable(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ravlm.cli.answers import answer_lines
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 GROUPS = {"seen": "seen", "unseen": "unseen", "unseen_zh": "unseen, Chinese"}
 CLOSELY = "unseen"
+_WIDTH = 100  # characters of a line of prose
 WORLD, MODEL, REPORT = "flags", "model", "report.html"
 
 
@@ -62,9 +64,9 @@ def tell_outcome(
 
     for found in tables:
         table(list(found.columns), [[cell(value) for value in row] for row in found.rows], title=found.title)
-        say(found.note)
+        say(fill(found.note, _WIDTH))
         if found is tables[0]:
-            say(interval_note(trial, GROUPS))
+            say(fill(interval_note(trial, GROUPS), _WIDTH))
         say()
     say("Three questions about unseen countries, drawn by lot\n")
     for result in shown:

@@ -25,7 +25,8 @@ def accuracy_table(trial: Trial, names: Mapping[str, str]) -> Table:
         title="Accuracy",
         columns=("macro average over relations", *names.values()),
         rows=rows,
-        note=f"The mean over {n} relations with many answers ({', '.join(trial.relations)}).",
+        note=f"The mean over the {n} relations with 50 or more distinct answers, all where none has as many: "
+        f"{', '.join(trial.relations)}.",
         strong=frozenset({list(RUNS).index(MODEL)}),
     )
 
