@@ -79,8 +79,8 @@ class Fused:
     """What a fusion makes of image, text and knowledge, all in its own width.
 
     `pooled` [b, d] is the one vector; `tokens` [b, f, d] with `mask` [b, f] and `evidence` [b, k, p, d] are the
-    question's and the knowledge's tokens, brought into the same space, for output layers that read; `weights` [b, 3] are
-    the weights of image, text and knowledge where the mode has them; `scores` [b, k] are the hits' retrieval scores.
+    question's and the knowledge's tokens, brought into the same space, for output layers that read; `weights` [b, 3]
+    are those of image, text and knowledge where the mode has them; `scores` [b, k] are the hits' retrieval scores.
     """
 
     pooled: Float[Tensor, "b d"]
