@@ -72,10 +72,10 @@ def row(dataset: Dataset, example: Example, entry: Entry, y: int) -> str:
             f'<path d="M404 {y + 84} h24 m-8 -6 l8 6 l-8 6" fill="none" stroke="{MUTED}" stroke-width="2"/>',
             picture(dataset.image_path(entry.images[0]), 444, y + 50, 110, 74),
             words([escape(entry.title)], 444, y + 36, 14, INK, 600),
-            words(marked(wrapped(sentence, 30), whole), 570, y + 66),
+            words(marked(wrapped(sentence, 28), whole), 570, y + 66),
             f'<path d="M784 {y + 84} h24 m-8 -6 l8 6 l-8 6" fill="none" stroke="{MUTED}" stroke-width="2"/>',
-            f'<rect x="820" y="{y + 60}" width="{WIDTH - 840}" height="46" rx="8" fill="{ANSWER}"/>',
-            words([escape(answer)], 834, y + 89, 15, INK, 700),
+            f'<rect x="820" y="{y + 60}" width="{WIDTH - 834}" height="46" rx="8" fill="{ANSWER}"/>',
+            words([escape(answer)], 832, y + 89, 15, INK, 700),
         ]
     )
 
