@@ -64,7 +64,8 @@ class TransformerLayer(nn.Module):
     def forward(self, x: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b t l"]:
         x = x + self.dropout(self.local(self.local_norm(x), mask))
         x = x + self.dropout(self.attention(self.attention_norm(x), mask))
-        return x + self.dropout(self.feedforward(self.feedforward_norm(x)))
+        y: Tensor = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
+        return y
 
 
 class CompactLanguageEncoder(nn.Module):

@@ -67,7 +67,7 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> TextBa
     offsets = torch.zeros(len(rows), width, 2, dtype=torch.long)
     for i, row in enumerate(rows):
         n = min(len(row.ids), width - 1)
-        ids[i, 0], mask[i, : n + 1] = class_id, True
+        ids[i, 0], mask[i, : n + 1] = int(class_id or 0), True
         if n:
             ids[i, 1 : n + 1] = torch.tensor(row.ids[:n])
             offsets[i, 1 : n + 1] = torch.tensor(row.offsets[:n])

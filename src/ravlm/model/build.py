@@ -1,9 +1,9 @@
 """A configuration becomes built parts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tokenizers import Tokenizer
-from torch import nn
 
 from ravlm.encoders.language import CompactLanguageEncoder
 from ravlm.encoders.visual import CompactVisualEncoder
@@ -13,11 +13,12 @@ from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.classification import ClassificationHead
 from ravlm.model.config import ModelConfig
 from ravlm.model.vlm import RetrievalAugmentedVLM
+from ravlm.protocols import FusionModule, OutputLayer
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.tfidf import TfidfIndex
 
-FUSIONS = {"attention": AttentionFusion, "feature": FeatureFusion}
+FUSIONS: Mapping[str, Callable[..., FusionModule]] = {"attention": AttentionFusion, "feature": FeatureFusion}
 
 
 def build_model(
@@ -53,11 +54,8 @@ def build_model(
     fusion = FUSIONS[config.fusion.kind](
         visual_width=visual.width, language_width=language.width, width=config.fusion.width
     )
-    output: nn.Module = ClassificationHead(width=config.fusion.width, vocabulary=vocabulary)
+    closed = ClassificationHead(width=config.fusion.width, vocabulary=vocabulary)
+    output: OutputLayer[Any, Any] = closed
     if config.output.kind == "candidates":
-        output = CandidateHead(
-            width=config.fusion.width,
-            vocabulary=output,
-            max_span=config.output.max_span,
-        )
+        output = CandidateHead(width=config.fusion.width, vocabulary=closed, max_span=config.output.max_span)
     return RetrievalAugmentedVLM(visual_encoder, language_encoder, retriever, fusion, output)

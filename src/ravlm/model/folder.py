@@ -114,9 +114,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{folder / CONFIG} is not JSON. Copy the model's folder again.") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        found = about.get("format") if isinstance(about, dict) else type(about).__name__
+        version = about.get("format") if isinstance(about, dict) else type(about).__name__
         raise FormatError(
-            f"The model in {folder} has format {found!r}; this release reads format {FORMAT}. A newer format needs a "
+            f"The model in {folder} has format {version!r}; this release reads format {FORMAT}. A newer format needs a "
             "newer ravlm: upgrade it, or train the model again with this one."
         )
     return about

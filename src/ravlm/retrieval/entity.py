@@ -107,7 +107,7 @@ class EntityThenPassageRetriever(nn.Module):
         index = index.to(device)
         padded = [[*row, *[None] * (k - len(row))] for row in found]
         return Knowledge(
-            tokens=tokens.index_select(0, index.flatten()).unflatten(0, (b, k)),  # [b, k, p, l]
+            tokens=tokens.index_select(0, index.flatten()).view(b, k, *tokens.shape[1:]),  # [b, k, p, l]
             mask=mask[index],
             kind=kind.to(device),
             entry=entry.to(device),
@@ -157,8 +157,7 @@ class EntityThenPassageRetriever(nn.Module):
         if missing:
             texts = self._borrowed[0].tokenize([p.text for p in missing]).to(self.log_scale.device)
             tokens = self._borrowed[0](texts).tokens.detach()
-            lengths = texts.mask.sum(1).tolist()
-            for i, (passage, n) in enumerate(zip(missing, lengths, strict=True)):
+            for i, (passage, n) in enumerate(zip(missing, texts.mask.sum(1).tolist(), strict=True)):
                 self._cache[passage.id] = (tokens[i, :n].clone(), texts.offsets[i, :n].clone())
         rows = [self._cache[p.id] for p in passages]
         while len(self._cache) > _CACHED_PASSAGES:

@@ -60,12 +60,12 @@ class TfidfIndex:
             self._rows[passage.entry_id].append(row)
         self._vectorizer = TfidfVectorizer(analyzer=words, sublinear_tf=True)
         texts = [f"{p.section} {p.text}" for p in self.passages.values()]
-        self._matrix = self._vectorizer.fit_transform(texts) if texts else None
+        self._matrix: Any = self._vectorizer.fit_transform(texts) if texts else None
         self._within: dict[tuple[str, str | None], tuple[list[str], Any]] = {}
         self.weights = dict(weights or {})
         self._terms: dict[str, int] = self._vectorizer.vocabulary_ if texts else {}
         heaviest = max(self.weights.values(), default=1.0)
-        self._term_weights = (
+        self._term_weights: Any = (
             self._vectorizer.idf_ * [self.weights.get(t, heaviest) for t in sorted(self._terms)] if texts else None
         )
         self._query = lru_cache(maxsize=512)(self._question_vector)

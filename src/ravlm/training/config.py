@@ -31,7 +31,7 @@ class ReadConfig(Settings):
     right entry is taken out, so that "none of these" is learned; `no_evidence` the share read without any hit.
     """
 
-    steps: Positive = 700
+    steps: Positive = 800
     batch: Annotated[int, Field(ge=2)] = 32
     together: Positive = 8
     learning_rate: Rate = 0.004

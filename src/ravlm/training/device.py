@@ -1,6 +1,7 @@
 """Where a run computes, and how precisely."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 
@@ -20,6 +21,8 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
 
 def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # newer than torch 2.11 on some platforms
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities: dict[str, Any] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # newer than torch 2.11 on some platforms
     return device.type == "cpu" and bool(capabilities.get("avx512_bf16"))

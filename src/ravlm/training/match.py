@@ -24,7 +24,7 @@ class PicturePairs:
 
     def sample(self, size: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
         """`size` pairs as (photo index, picture index, entry); every entry is equally likely, repeats come late."""
-        entries = self.photo_entry.unique()
+        entries = torch.unique(self.photo_entry)
         rounds = [entries[torch.randperm(len(entries), generator=generator)] for _ in range(-(-size // len(entries)))]
         chosen = torch.cat(rounds)[:size]
         photo = torch.stack([_any_of(self.photo_entry == e, generator) for e in chosen])

@@ -29,6 +29,17 @@ def hash_seed(*parts: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def trainable(part: object) -> nn.Module:
+    """The part as a torch module.
+
+    Raises:
+        TypeError: it is none, so it has no weights to train.
+    """
+    if not isinstance(part, nn.Module):
+        raise TypeError(f"a {type(part).__name__} can't be trained: it is no torch module")
+    return part
+
+
 def make_optimizer(modules: Iterable[nn.Module], *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """AdamW over the parameters that train; biases, norms, gains and embeddings are not decayed."""
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]

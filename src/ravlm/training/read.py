@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Generator, Tensor
 
-from ravlm.encoders.language import CompactLanguageEncoder
+from ravlm.protocols import LanguageEncoder
 from ravlm.records import Example, Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.tensors import Batch
@@ -85,9 +85,7 @@ def training_hits(
     return hits
 
 
-def question_batch(
-    encoder: CompactLanguageEncoder, reading: Reading, chosen: Sequence[int], device: torch.device
-) -> Batch:
+def question_batch(encoder: LanguageEncoder, reading: Reading, chosen: Sequence[int], device: torch.device) -> Batch:
     """The chosen questions as the model reads them."""
     examples = [reading.examples[i] for i in chosen]
     questions = [example.question or "" for example in examples]

@@ -88,7 +88,8 @@ def train(
         config.model, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)
     )
     device = choose_device()
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device)
+    model.to(memory_format=torch.channels_last)
     retriever = model.knowledge_retriever
     if not isinstance(retriever, EntityThenPassageRetriever):
         raise TypeError("training needs a retriever that goes from entry to passage")
@@ -213,7 +214,9 @@ def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) 
         photos.pixels[places].float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
     ).to(torch.uint8)
     run.model.eval()
-    keys = [run.retriever.query_keys(run.model.visual_encoder(some.to(run.device))) for some in pixels.split(256)]
+    keys = [
+        run.retriever.query_keys(run.model.visual_encoder(some.to(run.device))) for some in torch.split(pixels, 256)
+    ]
     queries = np.concatenate(keys)
     nearest = [[entry_id for entry_id, _, _ in row] for row in run.retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}

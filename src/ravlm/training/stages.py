@@ -17,7 +17,7 @@ from ravlm.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
 from ravlm.training.config import MatchConfig, ReadConfig, TrainingConfig
 from ravlm.training.device import autocast
 from ravlm.training.match import PicturePairs, augmented_pairs, contrastive_loss
-from ravlm.training.optim import Average, make_optimizer, step_generator, warm_up_then_cosine
+from ravlm.training.optim import Average, make_optimizer, step_generator, trainable, warm_up_then_cosine
 from ravlm.training.read import Reading, question_batch, sample_groups, training_hits
 
 STAGES = ("match", "read")
@@ -40,7 +40,7 @@ class Run:
 
 def match(run: Run, pairs: PicturePairs, size: int, curve: Curve, checkpoint: Checkpoint | None) -> Curve:
     """Train the visual encoder so that a photo and its entry's picture come together; returns the curve so far."""
-    trained = nn.ModuleList([run.model.visual_encoder, nn.ParameterList([run.retriever.log_scale])])
+    trained = nn.ModuleList([trainable(run.model.visual_encoder), nn.ParameterList([run.retriever.log_scale])])
     encoder = run.model.visual_encoder
     settings = run.config.match
 
@@ -58,12 +58,14 @@ def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None
     model, settings = run.model, run.config.read
     encoder = model.language_encoder
     gain = nn.ParameterList([run.retriever.text_gain])
-    trained = nn.ModuleList([encoder, model.fusion_module, model.output_layer, run.retriever.picture, gain])
+    parts = [trainable(part) for part in (encoder, model.fusion_module, model.output_layer)]
+    trained = nn.ModuleList([*parts, run.retriever.picture, gain])
+    eye = trainable(model.visual_encoder)
     finder = TargetFinder(model.output_layer)
     groups = reading.groups()
 
     def loss_of(step: int, generator: Generator) -> Tensor:
-        model.visual_encoder.eval()
+        eye.eval()
         drawn = sample_groups(groups, settings.batch, generator, settings.together)
         with_wrong = bool(torch.rand((), generator=generator) < settings.wrong)
         hits = [
@@ -78,11 +80,11 @@ def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None
         targets = finder.targets([reading.examples[i] for i in chosen], output.knowledge)
         return model.output_layer.loss(output.prediction, targets)
 
-    model.visual_encoder.requires_grad_(False)
+    eye.requires_grad_(False)
     try:
         return _loop(run, "read", settings, trained, loss_of, curve, checkpoint)
     finally:
-        model.visual_encoder.requires_grad_(True)
+        eye.requires_grad_(True)
 
 
 def _pairs(n: int, generator: Generator) -> list[tuple[float, float]]:
@@ -111,7 +113,7 @@ def _loop(
         with autocast(run.device, run.config.precision):
             loss = loss_of(step, generator)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         value = loss.item()
         if not math.isfinite(value):
