@@ -29,22 +29,26 @@ class TextBatch:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What the model reads at once: `images` [b, c, y, x] in 0..255, tokenised questions, and the questions as text."""
-
-    images: Num[Tensor, "b c y x"]
-    texts: TextBatch
-    questions: Sequence[str]
-    languages: Sequence[str]
-
-
-@dataclass(frozen=True)
 class Encoded:
     """What an encoder makes of a batch: `tokens` [b, n, width], `mask` [b, n], `pooled` [b, width]."""
 
     tokens: Float[Tensor, "b n width"]
     mask: Bool[Tensor, "b n"]
     pooled: Float[Tensor, "b width"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the model reads at once: `images` [b, c, y, x] in 0..255, tokenised questions, and the questions as text.
+
+    `seen` is what the visual encoder made of the images before, where it stands still; it is not asked again then.
+    """
+
+    images: Num[Tensor, "b c y x"]
+    texts: TextBatch
+    questions: Sequence[str]
+    languages: Sequence[str]
+    seen: Encoded | None = None
 
 
 class Kind(IntEnum):

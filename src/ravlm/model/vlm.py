@@ -50,7 +50,7 @@ class RetrievalAugmentedVLM(nn.Module):
 
     def forward(self, batch: Batch, hits: Sequence[Sequence[Hit]] | None = None) -> Output:
         """Answer a batch; `hits`, when given, stand in for the search (an empty row: no evidence)."""
-        visual = self.visual_encoder(batch.images)  # tokens [b, i, v]
+        visual = batch.seen or self.visual_encoder(batch.images)  # tokens [b, i, v]
         language = self.language_encoder(batch.texts)  # tokens [b, t, l]
         if hits is None:
             hits = self.knowledge_retriever.search(batch, visual, language)  # b lists; no gradient

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from ravlm.protocols import LanguageEncoder
 from ravlm.records import Example, Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
-from ravlm.tensors import Batch
+from ravlm.tensors import Batch, Encoded
 from ravlm.training.config import ReadConfig
 
 
@@ -20,13 +20,15 @@ from ravlm.training.config import ReadConfig
 class Reading:
     """The questions to train on: `photo` [n] is each question's place in `photos` [m, c, y, x].
 
-    `queries` [m, v] are the photos' keys, of unit length; `nearest` holds, for each photo, the ids of the entries that
+    `seen` is what the visual encoder, which stands still, makes of the photos; `queries` [m, v] are their keys, of unit
+    length; `nearest` holds, for each photo, the ids of the entries that
     it finds, best first.
     """
 
     examples: Sequence[Example]
     photo: Int[Tensor, " n"]
     photos: UInt8[Tensor, "m c y x"]
+    seen: Encoded
     queries: Float[np.ndarray, "m v"]
     nearest: Sequence[Sequence[str]]
 
@@ -89,9 +91,11 @@ def question_batch(encoder: LanguageEncoder, reading: Reading, chosen: Sequence[
     """The chosen questions as the model reads them."""
     examples = [reading.examples[i] for i in chosen]
     questions = [example.question or "" for example in examples]
+    places, seen = reading.photo[list(chosen)], reading.seen
     return Batch(
-        images=reading.photos[reading.photo[list(chosen)]].to(device),
+        images=reading.photos[places].to(device),
         texts=encoder.tokenize(questions).to(device),
         questions=questions,
         languages=[example.language for example in examples],
+        seen=Encoded(seen.tokens[places], seen.mask[places], seen.pooled[places]),
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL.Image import Image, Resampling
 from torch import Tensor, nn
@@ -31,6 +30,7 @@ from ravlm.retrieval.tfidf import TfidfIndex, question_weights
 from ravlm.safe.files import write_text_atomic
 from ravlm.safe.images import decode_image, read_image
 from ravlm.tasks.vqa import answer_vocabulary
+from ravlm.tensors import Encoded
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
 from ravlm.training.config import RunConfig
 from ravlm.training.device import choose_device
@@ -214,11 +214,12 @@ def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) 
         photos.pixels[places].float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
     ).to(torch.uint8)
     run.model.eval()
-    keys = [
-        run.retriever.query_keys(run.model.visual_encoder(some.to(run.device))) for some in torch.split(pixels, 256)
-    ]
-    queries = np.concatenate(keys)
+    parts = [run.model.visual_encoder(some.to(run.device)) for some in torch.split(pixels, 256)]
+    seen = Encoded(
+        torch.cat([p.tokens for p in parts]), torch.cat([p.mask for p in parts]), torch.cat([p.pooled for p in parts])
+    )
+    queries = run.retriever.query_keys(seen)
     nearest = [[entry_id for entry_id, _, _ in row] for row in run.retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}
     photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
-    return Reading(questions, photo, pixels, queries, nearest)
+    return Reading(questions, photo, pixels, seen, queries, nearest)
