@@ -40,4 +40,5 @@ class ModalityProjection(nn.Module):
         found = (weights.unsqueeze(-1) * masked_mean(evidence, knowledge.mask)).sum(1)  # [b, d]
         image, text = self.visual(visual.pooled), self.language(language.pooled)  # [b, d] each
         vlk = torch.stack([image, text, found.to(image.dtype)], dim=1)  # [b, 3, d]
+        vlk = nn.functional.layer_norm(vlk, vlk.shape[-1:])  # none outweighs the others by its length alone
         return Projected(vlk, self.token(language.tokens), evidence)

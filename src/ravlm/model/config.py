@@ -56,7 +56,7 @@ class RetrieverConfig(Settings):
 
     kind: Literal["entity-then-passage"] = "entity-then-passage"
     entries: Positive = 3
-    passages_per_entry: Positive = 7
+    passages_per_entry: Positive = 5
 
 
 class FusionConfig(Settings):

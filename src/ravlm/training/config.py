@@ -16,7 +16,7 @@ Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 class MatchConfig(Settings):
     """Stage one, picture matching. `steps` in optimiser steps, `batch` in pairs of pictures."""
 
-    steps: Positive = 200
+    steps: Positive = 180
     batch: Annotated[int, Field(ge=2)] = 128
     learning_rate: Rate = 0.002
     weight_decay: Share = 0.05
@@ -31,7 +31,7 @@ class ReadConfig(Settings):
     right entry is taken out, so that "none of these" is learned; `no_evidence` the share read without any hit.
     """
 
-    steps: Positive = 800
+    steps: Positive = 700
     batch: Annotated[int, Field(ge=2)] = 32
     together: Positive = 8
     learning_rate: Rate = 0.004
