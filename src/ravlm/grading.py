@@ -74,5 +74,10 @@ def is_right(example: Example, answer: str) -> bool:
 def reference_answer(example: Example) -> str:
     """The example's right answer in words, the first where several are right."""
     if example.kind == "number":
-        return f"{example.value:,.10g} {example.unit or ''}".strip()
+        return f"{_written(example.value or 0.0)} {example.unit or ''}".strip()
     return ", ".join(example.answers) if example.kind == "all_of" else next(iter(example.answers), "")
+
+
+def _written(value: float) -> str:
+    """A number in full, thousands grouped."""
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.10g}"

@@ -145,7 +145,8 @@ class CandidateHead(nn.Module):
             first = int(knowledge.offsets[b, k, p, 0])
             last = int(knowledge.offsets[b, k, p + width, 1])
             text = passage.text[first:last]
-            key = normalise(text)
+            if not (key := normalise(text)):  # punctuation alone
+                continue
             texts.setdefault(key, text)
             total[key] += probability
             support[key].append(Support(k, (first, last), probability))

@@ -62,7 +62,7 @@ class TfidfIndex:
         texts = [f"{p.section} {p.text}" for p in self.passages.values()]
         self._matrix: Any = self._vectorizer.fit_transform(texts) if texts else None
         self._within: dict[tuple[str, str | None], tuple[list[str], Any]] = {}
-        self.weights = dict(weights or {})
+        self.weights = dict(weights or {}) if any((weights or {}).values()) else {}  # one wording: all words alike
         self._terms: dict[str, int] = self._vectorizer.vocabulary_ if texts else {}
         heaviest = max(self.weights.values(), default=1.0)
         self._term_weights: Any = (

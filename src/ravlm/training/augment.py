@@ -70,7 +70,7 @@ def _hide(x: Float[Tensor, "b c y x"], generator: Generator, probability: float)
 def change_identity(
     first: Float[Tensor, "b c y x"], second: Float[Tensor, "b c y x"], generator: Generator
 ) -> tuple[Float[Tensor, "b c y x"], Float[Tensor, "b c y x"]]:
-    """The same change to both views of about half of the pairs: pairs of pictures of things that never were.
+    """The same change to both views of 60 % of the pairs: pairs of pictures of things that never were.
 
     Channels are permuted, colours negated, the plane is turned or mirrored, and a part is taken from the next pair
     (CutMix, Yun et al. 2019, applied to both views): a few known things become many.

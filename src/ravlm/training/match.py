@@ -54,7 +54,7 @@ def contrastive_loss(
 def augmented_pairs(
     pairs: PicturePairs, size: int, batch: int, generator: Generator
 ) -> tuple[Float[Tensor, "b c y x"], Float[Tensor, "b c y x"], Int[Tensor, " b"]]:
-    """A batch of views: photos, pictures of the same entries, and the entries; half of the pairs change identity."""
+    """A batch of views: photos, pictures of the same entries, and the entries; some of the pairs change identity."""
     photo, picture, entry = pairs.sample(batch, generator)
     first, second = pairs.photos[photo], pairs.pictures[picture]
     queries, keys = view(first, size, generator, 0.7), view(second, size, generator, 0.7)

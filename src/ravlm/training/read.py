@@ -33,15 +33,15 @@ class Reading:
     nearest: Sequence[Sequence[str]]
 
     def groups(self) -> list[list[int]]:
-        """Questions about the same entry in the same language: they share passages, so that a batch costs less."""
-        found: dict[tuple[str, str], list[int]] = defaultdict(list)
+        """Questions about the same entries in the same language: they share passages, so that a batch costs less."""
+        found: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
         for i, example in enumerate(self.examples):
-            found[example.entries[0] if example.entries else example.id, example.language].append(i)
+            found[example.entries or (example.id,), example.language].append(i)
         return [found[key] for key in sorted(found)]
 
 
 def sample_groups(groups: Sequence[Sequence[int]], size: int, generator: Generator, together: int) -> list[list[int]]:
-    """`size` questions (or all there are) in groups of at most `together`, every group equally likely."""
+    """`size` questions (or all there are), `together` of a group at a time, every group equally likely."""
     size = min(size, sum(len(group) for group in groups))
     chosen: dict[int, dict[int, None]] = defaultdict(dict)
     count = 0
@@ -80,7 +80,8 @@ def training_hits(
             hits.append([])
             continue
         kept = () if with_wrong and gold_draw < config.no_gold else example.entries
-        entries = [*kept, *wrong[: config.entries - len(kept) if with_wrong else 0]]
+        room = max(config.entries - len(kept), 0) if with_wrong else 0
+        entries = [*kept, *wrong[:room]]
         scored = [retriever.images.compare(query, entry_id) for entry_id in entries]
         scored.sort(key=lambda entry: (-entry[2], entry[0]))
         hits.append(retriever.read(scored, example.question or "", example.language, config.passages))

@@ -40,6 +40,7 @@ from ravlm.training.read import Reading
 from ravlm.training.stages import Progress, Run, match, read
 
 RUN = "run.json"
+_FEWEST = 2  # questions: batch normalisation needs two
 _NEAREST = 10  # entries that each photo finds
 _MARGIN = 1.125  # pictures are kept this much larger than the encoder's input, to be moved within
 
@@ -76,7 +77,7 @@ def train(
         build_from_dataset(data, out / KNOWLEDGE)
     knowledge = KnowledgeBase.open(out / KNOWLEDGE)
 
-    questions = [e for e in examples if e.question is not None and e.kind != "captions"]
+    questions = _asked(examples)
     texts = [e.question or "" for e in questions]
     texts += [passage.text for entry in knowledge.iterate() for passage in passages(entry)]
     tokenizer = train_tokenizer(texts, config.model.language.vocabulary)
@@ -124,8 +125,8 @@ def train(
         images=images,
         training=about,
     )
+    (out / RUN).unlink()  # first: a run that is told by `config.json` to be over is not resumed
     shutil.rmtree(out / FOLDER)
-    (out / RUN).unlink()
     return TrainingReport(seconds, curve)
 
 
@@ -159,14 +160,19 @@ def stretch(image: Image, size: int) -> Tensor:
 
 def _check(examples: Sequence[Example], entries: dict[str, Entry], data: Path) -> None:
     pictured = any(entries[g].images for e in examples for g in e.entries if g in entries)
-    asked = any(e.question is not None for e in examples)
-    if not pictured or not asked:
-        missing = "an example with a question" if not asked else "an example whose entry has a picture"
+    asked = len(_asked(examples))
+    if not pictured or asked < _FEWEST:
+        missing = "none of an entry that has a picture" if not pictured else f"{asked} that ask for an answer"
         raise TrainingError(
-            f"{data} can't be trained on: its train.jsonl holds {len(examples)} examples, but not one is {missing}. "
-            "Picture matching learns from photos of entries that have pictures (`entries` and `images`), reading from "
-            "questions with answers."
+            f"{data} can't be trained on: of the {len(examples)} examples in its train.jsonl there are {missing}. "
+            "Picture matching learns from photos of entries that have pictures (`entries` and `images`), reading "
+            f"from at least {_FEWEST} questions with answers (captions are none). Add some."
         )
+
+
+def _asked(examples: Sequence[Example]) -> list[Example]:
+    """The examples that ask for an answer."""
+    return [e for e in examples if e.question is not None and e.kind != "captions"]
 
 
 def _prepare(config: RunConfig, dataset: Dataset, out: Path, resume: bool) -> None:
