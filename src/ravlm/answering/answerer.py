@@ -116,7 +116,8 @@ class Answerer:
             questions=questions,
             languages=[a.language for a in asked],
         )
-        queries = self.retriever.query_keys(self.model.visual_encoder(batch.images))
+        seen = self.model.visual_encoder(batch.images)
+        queries = self.retriever.query_keys(seen)
         ranked = self.retriever.images.search(queries, RANKED)
         hits: list[list[Hit]] = [[] for _ in asked]
         if evidence != "none" and without != "knowledge":
@@ -128,7 +129,7 @@ class Answerer:
                 ]
             rows = zip(chosen, batch.questions, batch.languages, strict=True)
             hits = [self.retriever.read(entries, question, language) for entries, question, language in rows]
-        output = self.model(batch, hits)
+        output = self.model(replace(batch, seen=seen), hits)
         decoded = self.model.decode(output)
         weights = output.fused.weights
         return [

@@ -13,9 +13,8 @@ class AttentionFusion(nn.Module):
     """q = FFN([v; l; k]);  (a_v, a_l, a_k) = Attention(q, [v; l; k]);  o = a_v v + a_l l + a_k k.
 
     The FFN ends in a layer norm. Attention is the scaled dot product of q with a linear map of v, l and k, then a
-    softmax over the three. The
-    weights a are reported in `Fused.weights`, in this order. They say how o was mixed, not why an answer was given:
-    read them beside the accuracy lost when a modality is taken away.
+    softmax over the three. The weights a are reported in `Fused.weights`, in this order. They say how o was mixed, not
+    why an answer was given: read them beside the accuracy lost when a modality is taken away.
     """
 
     def __init__(self, *, visual_width: int, language_width: int, width: int = 96) -> None:

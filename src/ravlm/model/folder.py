@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from tokenizers import Tokenizer
 
-from ravlm.errors import FormatError, PathError
+from ravlm.errors import FormatError, IndexStale, PathError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
 from ravlm.model.config import ModelConfig
@@ -98,8 +98,15 @@ def load_model(
             "again, or train the model again."
         ) from error
     model.to(device or torch.device("cpu")).eval()
-    images = follow(model, knowledge, ImageIndex.load(folder / INDEX))
-    return model, knowledge, images
+    return model, knowledge, follow(model, knowledge, _saved_index(folder / INDEX))
+
+
+def _saved_index(folder: Path) -> ImageIndex | None:
+    """The picture index kept in a folder; None where there is none, or where a save was cut short: it is made anew."""
+    try:
+        return ImageIndex.load(folder)
+    except IndexStale:
+        return None
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -116,7 +116,10 @@ class ImageIndex:
         """
         if not (folder / STAMP).is_file() or not (folder / KEYS).is_file():
             return None
-        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        try:
+            stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise IndexStale(f"The stamp of the index in {folder.name}/ is no JSON. Delete the folder.") from error
         if stamp.get("format") != 1:
             raise FormatError(
                 f"The index in {folder.name}/ has format {stamp.get('format')!r}; this release reads format 1. "
