@@ -55,7 +55,6 @@ def test_attention_fusion_is_the_missions_formula():
         hidden = weights["feedforward.0.weight"] @ np.concatenate(vlk[b]) + weights["feedforward.0.bias"]
         hidden = torch.nn.functional.gelu(torch.from_numpy(hidden)).numpy()
         q = weights["feedforward.2.weight"] @ hidden + weights["feedforward.2.bias"]
-        q = (q - q.mean()) / np.sqrt(q.var() + 1e-5)
         logits = np.array([q @ (weights["key.weight"] @ x + weights["key.bias"]) for x in vlk[b]]) / np.sqrt(10)
         a = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
         o = a[0] * vlk[b, 0] + a[1] * vlk[b, 1] + a[2] * vlk[b, 2]

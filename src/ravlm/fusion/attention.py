@@ -12,9 +12,9 @@ from ravlm.tensors import Encoded, Fused, Knowledge
 class AttentionFusion(nn.Module):
     """q = FFN([v; l; k]);  (a_v, a_l, a_k) = Attention(q, [v; l; k]);  o = a_v v + a_l l + a_k k.
 
-    The FFN ends in a layer norm. Attention is the scaled dot product of q with a linear map of v, l and k, then a
-    softmax over the three. The weights a are reported in `Fused.weights`, in this order. They say how o was mixed, not
-    why an answer was given: read them beside the accuracy lost when a modality is taken away.
+    Attention is the scaled dot product of q with a linear map of v, l and k, then a softmax over the three. The
+    weights a are reported in `Fused.weights`, in this order. They say how o was mixed, not why an answer was given:
+    read them beside the accuracy lost when a modality is taken away.
     """
 
     def __init__(self, *, visual_width: int, language_width: int, width: int = 96) -> None:
@@ -27,7 +27,7 @@ class AttentionFusion(nn.Module):
     def forward(self, visual: Encoded, language: Encoded, knowledge: Knowledge, scores: Float[Tensor, "b k"]) -> Fused:
         projected = self.project(visual, language, knowledge, scores)
         vlk = projected.vlk  # [b, 3, d]
-        q = nn.functional.layer_norm(self.feedforward(vlk.flatten(1)), (self.width,))  # [b, d]
+        q = self.feedforward(vlk.flatten(1))  # [b, d]
         a = ((self.key(vlk) @ q.unsqueeze(-1)).squeeze(-1) / math.sqrt(self.width)).softmax(-1)  # [b, 3]
         o = (a.unsqueeze(-1) * vlk).sum(1)  # [b, d]
         return Fused(o, projected.tokens, language.mask, projected.evidence, scores, weights=a.float())

@@ -91,7 +91,7 @@ class CandidateHead(nn.Module):
         self.reader = PassageReader(width=width)
         self.widths = nn.Parameter(torch.zeros(max_span))
         self.none = nn.Linear(width, 1)
-        self.gain = nn.Parameter(torch.tensor(3.0))  # a clear picture outweighs a fitting sentence elsewhere
+        self.gain = nn.Parameter(torch.ones(()))
 
     def forward(self, fused: Fused, knowledge: Knowledge, batch: Batch) -> CandidatePrediction:
         start, end = self.reader(fused, knowledge).float().unbind(-1)  # [b, k, p]

@@ -42,7 +42,7 @@ class EntityThenPassageRetriever(nn.Module):
         self.entries = entries
         self.passages_per_entry = passages_per_entry
         self.log_scale = nn.Parameter(torch.tensor(20.0).log())
-        self.text_gain = nn.Parameter(torch.tensor(4.0))
+        self.text_gain = nn.Parameter(torch.tensor(12.0))
         self.picture = nn.Linear(visual_width, language_encoder.width)
         self._cache: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()
 

@@ -41,7 +41,7 @@ from ravlm.training.stages import Progress, Run, match, read
 
 RUN = "run.json"
 _FEWEST = 2  # questions: batch normalisation needs two
-_NEAREST = 20  # entries that each photo finds
+_NEAREST = 10  # entries that each photo finds
 _MARGIN = 1.125  # pictures are kept this much larger than the encoder's input, to be moved within
 
 
@@ -110,8 +110,7 @@ def train(
     progress("indexing the knowledge base", 0, 1)
     images = follow(model, knowledge)
     progress("indexing the knowledge base", 1, 1)
-    known = {entry_id for e in examples for entry_id in e.entries}
-    reading = _reading(run, photos, questions, known, size)
+    reading = _reading(run, photos, questions, size)
     curve = read(run, reading, curve, checkpoint)
     model.eval()
     seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
@@ -214,11 +213,8 @@ def _picture_pairs(photos: Photos, examples: Sequence[Example], knowledge: Knowl
 
 
 @torch.no_grad()
-def _reading(run: Run, photos: Photos, questions: Sequence[Example], known: set[str], size: int) -> Reading:
-    """The questions with their photos at the encoder's size and those of the known entries that each photo finds.
-
-    Entries that no training example names are left out: nothing of them is trained on, not even as a wrong one.
-    """
+def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) -> Reading:
+    """The questions with their photos at the encoder's size and the entries that each photo finds."""
     places = sorted({photos.place[e.images[0]] for e in questions})
     pixels = nn.functional.interpolate(
         photos.pixels[places].float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
@@ -229,8 +225,7 @@ def _reading(run: Run, photos: Photos, questions: Sequence[Example], known: set[
         torch.cat([p.tokens for p in parts]), torch.cat([p.mask for p in parts]), torch.cat([p.pooled for p in parts])
     )
     queries = run.retriever.query_keys(seen)
-    found = run.retriever.images.search(queries, _NEAREST)
-    nearest = [[entry_id for entry_id, _, _ in row if entry_id in known] for row in found]
+    nearest = [[entry_id for entry_id, _, _ in row] for row in run.retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}
     photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
     return Reading(questions, photo, pixels, seen, queries, nearest)
