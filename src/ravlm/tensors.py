@@ -106,10 +106,3 @@ def masked_mean(values: Float[Tensor, "*axes n width"], mask: Bool[Tensor, "*axe
     """Mean over the tokens that are there; zeros where none is."""
     there = mask.unsqueeze(-1).to(values.dtype)
     return (values * there).sum(-2) / there.sum(-2).clamp(min=1.0)
-
-
-def masked_max(values: Float[Tensor, "*axes n width"], mask: Bool[Tensor, "*axes n"]) -> Float[Tensor, "*axes width"]:
-    """Maximum over the tokens that are there; zeros where none is."""
-    lowest = torch.finfo(values.dtype).min
-    peak = values.masked_fill(~mask.unsqueeze(-1), lowest).amax(-2)
-    return peak.masked_fill(~mask.any(-1, keepdim=True), 0.0)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from ravlm.answering.answerer import Answered, Answerer, Asked, Evidence
+from ravlm.answering.answerer import Answerer, Asked, Evidence
 from ravlm.data.dataset import Dataset
 from ravlm.evaluation.measures import first_rank
 from ravlm.evaluation.prior import Prior
 from ravlm.evaluation.results import QuestionResult
 from ravlm.grading import is_right, reference_answer
-from ravlm.records import Example
+from ravlm.records import Answer, Example
 from ravlm.safe.images import read_image
 from ravlm.tasks.vqa import TargetFinder
 
@@ -41,7 +41,7 @@ def evaluate(
         ]
         answered = answerer.answer(asked, evidence, without)
         covered = finder.covered(some, answered[0].output.knowledge)
-        results += [_result(e, a, c) for e, a, c in zip(some, answered, covered, strict=True)]
+        results += [_result(e, a.answer, a.ranked, c) for e, a, c in zip(some, answered, covered, strict=True)]
         progress(title, len(results), len(examples))
     return results
 
@@ -49,28 +49,8 @@ def evaluate(
 def evaluate_prior(train: Sequence[Example], examples: Sequence[Example]) -> list[QuestionResult]:
     """What the commonest answer of the most similar training questions would score."""
     prior = Prior.fit(train)
-    results = []
-    for example in examples:
-        answer = prior.answer(example.question or "", example.language)
-        results.append(
-            QuestionResult(
-                id=example.id,
-                question=example.question or "",
-                image=example.images[0],
-                language=example.language,
-                groups=example.groups,
-                gold_answer=reference_answer(example),
-                answer=answer,
-                right=is_right(example, answer),
-                confidence=0.0,
-                abstained=False,
-                gold_entries=example.entries,
-                ranked=(),
-                gold_rank=None,
-                covered=False,
-            )
-        )
-    return results
+    answers = [Answer(prior.answer(e.question or "", e.language), confidence=0.0) for e in examples]
+    return [_result(e, answer, ranked=(), covered=False) for e, answer in zip(examples, answers, strict=True)]
 
 
 def _batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
@@ -78,8 +58,7 @@ def _batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
         yield examples[start : start + _AT_ONCE]
 
 
-def _result(example: Example, answered: Answered, covered: bool) -> QuestionResult:
-    answer = answered.answer
+def _result(example: Example, answer: Answer, ranked: tuple[str, ...], covered: bool) -> QuestionResult:
     return QuestionResult(
         id=example.id,
         question=example.question or "",
@@ -92,8 +71,8 @@ def _result(example: Example, answered: Answered, covered: bool) -> QuestionResu
         confidence=answer.confidence,
         abstained=answer.abstained,
         gold_entries=example.entries,
-        ranked=answered.ranked,
-        gold_rank=first_rank(answered.ranked, set(example.entries)),
+        ranked=ranked,
+        gold_rank=first_rank(ranked, set(example.entries)),
         covered=covered,
         citations=tuple(asdict(citation) for citation in answer.citations),
         weights=dict(answer.weights),
