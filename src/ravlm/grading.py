@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from ravlm.records import Example
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+ARTICLES = ("a", "an", "the")
+_ARTICLES = re.compile(rf"\b(?:{'|'.join(ARTICLES)})\b")
 _SEPARATORS = re.compile(r"[,;、，；/\n]|\band\b|和|与|及|以及")
 _NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:[,\s]\d{3})+|\d+)(?:\.\d+)?")
 

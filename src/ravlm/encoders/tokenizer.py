@@ -11,6 +11,7 @@ from ravlm.tensors import TextBatch
 
 PAD, UNKNOWN, CLASS = _SPECIAL = "[PAD]", "[UNK]", "[CLS]"
 _INSIDE = "##"  # begins a token that continues a word
+MULTIPLE = 16  # tokens; widths are rounded up: kernels are made anew for each shape, so few shapes are the quicker
 _CJK = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 
 
@@ -55,13 +56,14 @@ def _letters_inside_words(tokenizer: Any, texts: Iterable[str]) -> list[str]:
 
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> TextBatch:
-    """A class token (offsets 0, 0) and each text's first `longest` - 1 tokens, padded to the longest row.
+    """A class token (offsets 0, 0) and each text's first `longest` - 1 tokens, padded to the longest row, rounded up.
 
     A character outside the vocabulary is the unknown token, its offsets kept.
     """
     class_id = tokenizer.token_to_id(CLASS)
     rows = [tokenizer.encode(text) for text in texts]
-    width = 1 + min(longest - 1, max((len(row.ids) for row in rows), default=0))
+    width = 1 + max((len(row.ids) for row in rows), default=0)
+    width = min(-(-width // MULTIPLE) * MULTIPLE, longest)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     mask = torch.zeros(len(rows), width, dtype=torch.bool)
     offsets = torch.zeros(len(rows), width, 2, dtype=torch.long)

@@ -5,14 +5,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from ravlm.grading import normalise
 from ravlm.heads.classification import ALTERNATIVES, ClassificationHead, ClassPrediction
 from ravlm.heads.targets import Targets
 from ravlm.records import Decoded, Support
-from ravlm.tensors import Batch, Fused, Kind, Knowledge, masked_mean, masked_softmax
+from ravlm.tensors import Batch, Fused, Kind, Knowledge, masked_softmax
 
 _BEST_SPANS = 64
 _VOCABULARY_WEIGHT = 0.1  # of its loss: it learns by rote what the encoders should not
@@ -20,7 +20,7 @@ _VOCABULARY_WEIGHT = 0.1  # of its loss: it learns by rote what the encoders sho
 
 @dataclass(frozen=True)
 class CandidatePrediction:
-    """Scores of every span and of "none of these".
+    """Log probabilities of every span and of "none of these".
 
     `spans` [b, k, p, w]: start token p of hit k, width w + 1 tokens, the lowest number where there is no such span;
     `none` [b]; `vocabulary`: what the fixed vocabulary says, for questions asked without any passage.
@@ -31,50 +31,37 @@ class CandidatePrediction:
     vocabulary: ClassPrediction
 
 
-class PassageReader(nn.Module):
-    """Reads each passage with the question in mind: two numbers a token, for the start and the end of an answer.
+class SpanBounds(nn.Module):
+    """Three numbers for each passage token: how well an answer to this question starts there, ends there, goes through.
 
-    Every passage token attends to the question's tokens (Seo et al. 2017, BiDAF, context-to-query attention); what it
-    finds is carried to its neighbours by convolutions, since an answer stands beside the words that match.
+    The question becomes three vectors, and each is compared with every token by a scaled dot product (Seo et al. 2019,
+    DenSPI, sec. 4): what a token could answer is worked out once a passage, not once a question, so that many questions
+    are read at the cost of one.
     """
 
-    def __init__(self, *, width: int, features: int = 64, reach: int = 5) -> None:
+    def __init__(self, *, width: int) -> None:
         super().__init__()
-        self.match = nn.Linear(3 * width, features)
+        self.attention = nn.Linear(width, 1)
         self.norm = nn.BatchNorm1d(2 * width)
-        self.condition = nn.Linear(2 * width, 2 * features)
-        nn.init.zeros_(self.condition.weight)  # at first, what an answer looks like; then, which one is asked for
-        nn.init.zeros_(self.condition.bias)
-        self.neighbours = nn.ModuleList(
-            nn.Conv1d(features, features, 2 * reach + 1, padding=reach, groups=features) for _ in range(2)
-        )
-        self.mix = nn.ModuleList(nn.Linear(features, features) for _ in range(2))
-        self.bounds = nn.Linear(features, 2)
+        self.bounds = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, 3 * width))
 
-    def forward(self, fused: Fused, knowledge: Knowledge) -> Float[Tensor, "b k p 2"]:
+    def forward(self, fused: Fused) -> Float[Tensor, "b k p 3"]:
         b, k, p, d = fused.evidence.shape
-        e, q = fused.evidence.flatten(1, 2), fused.tokens  # [b, k p, d], [b, t, d]
-        attention = masked_softmax(e @ q.transpose(1, 2) / math.sqrt(d), fused.mask.unsqueeze(1).expand(-1, k * p, -1))
-        asked = attention.to(q.dtype) @ q  # [b, k p, d]
-        question = torch.cat([fused.pooled, masked_mean(q, fused.mask)], dim=1)  # [b, 2 d]
-        scale, shift = self.condition(self.norm(question)).unsqueeze(1).chunk(2, dim=-1)  # [b, 1, r] each
-        x = nn.functional.gelu(self.match(torch.cat([e, asked, e * asked], dim=-1)) * (1 + scale) + shift)
-        x = x.view(b * k, p, -1)  # [b k, p, r]
-        there = knowledge.mask.view(b * k, p, 1)
-        for neighbours, mix in zip(self.neighbours, self.mix, strict=True):
-            near = neighbours(x.masked_fill(~there, 0.0).transpose(1, 2)).transpose(1, 2)  # [b k, p, r]
-            x = x + nn.functional.gelu(mix(near))
-        bounds: Tensor = self.bounds(x).view(b, k, p, 2)
-        return bounds
+        weights = masked_softmax(self.attention(fused.tokens).squeeze(-1).float(), fused.mask)  # [b, f]
+        asked = (weights.unsqueeze(1).to(fused.tokens.dtype) @ fused.tokens).squeeze(1)  # [b, d]
+        bounds = self.bounds(self.norm(torch.cat([fused.pooled, asked], dim=1))).view(b, 3, d)
+        scores: Tensor = fused.evidence.flatten(1, 2) @ bounds.transpose(1, 2) / math.sqrt(d)  # [b, k p, 3]
+        return scores.view(b, k, p, 3)
 
 
 class CandidateHead(nn.Module):
     """Every span of up to `max_span` tokens in the passages is a candidate, and so is "none of these".
 
-    The passages' tokens look at the question's (`PassageReader`), which tells for each whether an answer starts or
-    ends there. A span's score is start + end + width + the gain-weighted retrieval score of its hit; one softmax runs
-    over all spans of all hits and "none of these", so a wrong entry's spans are negatives. An answer's probability is
-    the sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
+    p(span) = p(entry | picture) p(span | entry, question): the retrieved entries are alternatives (Guu et al. 2020,
+    REALM, eq. 1). Within an entry one softmax runs over the spans of all its passages and "none of these"; a span's
+    score is start + end + what it goes through (`SpanBounds`) + width + its passage's retrieval score. The entries'
+    softmax runs over the gain-weighted scores of their first hits: their pictures, where they have any. An answer's
+    probability is the sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
     Where no passage was given the answer is the fixed vocabulary's best, without a citation.
     """
 
@@ -83,23 +70,24 @@ class CandidateHead(nn.Module):
         *,
         width: int,
         vocabulary: ClassificationHead,
-        max_span: int = 20,
+        max_span: int = 32,
     ) -> None:
         super().__init__()
         self.max_span = max_span
         self.vocabulary = vocabulary
-        self.reader = PassageReader(width=width)
+        self.bounds = SpanBounds(width=width)
         self.widths = nn.Parameter(torch.zeros(max_span))
         self.none = nn.Linear(width, 1)
         self.gain = nn.Parameter(torch.ones(()))
 
     def forward(self, fused: Fused, knowledge: Knowledge, batch: Batch) -> CandidatePrediction:
-        start, end = self.reader(fused, knowledge).float().unbind(-1)  # [b, k, p]
-        candidates = span_mask(knowledge, self.max_span)  # [b, k, p, w]
-        ends = nn.functional.pad(end, (0, self.max_span - 1)).unfold(-1, self.max_span, 1)  # [b, k, p, w]
-        spans = start.unsqueeze(-1) + ends + self.widths + (self.gain * fused.scores)[..., None, None]
-        spans = spans.masked_fill(~candidates, torch.finfo(spans.dtype).min)
-        none = self.none(fused.pooled).float().squeeze(-1)  # [b]
+        start, end, through = self.bounds(fused).float().unbind(-1)  # [b, k, p]
+        passed = through.cumsum(-1)
+        ends = _windows(end + passed, self.max_span)  # [b, k, p, w]
+        spans = (start - passed + through).unsqueeze(-1) + ends + self.widths + fused.scores[..., None, None]
+        there = span_mask(knowledge, self.max_span)  # [b, k, p, w]
+        none = self.none(fused.pooled).float()  # [b, 1]
+        spans, none = _by_entry(spans, there, none, knowledge.entry, self.gain * fused.scores)
         return CandidatePrediction(spans, none, self.vocabulary(fused, knowledge, batch))
 
     def loss(self, prediction: CandidatePrediction, targets: Targets) -> Float[Tensor, ""]:
@@ -164,9 +152,35 @@ class CandidateHead(nn.Module):
         )
 
 
+def _by_entry(
+    spans: Float[Tensor, "b k p w"],
+    there: Bool[Tensor, "b k p w"],
+    none: Float[Tensor, "b 1"],
+    entry: Int[Tensor, "b k"],
+    scores: Float[Tensor, "b k"],
+) -> tuple[Float[Tensor, "b k p w"], Float[Tensor, " b"]]:
+    """Log p(span) and log p(none) = log sum_e p(e) p(none | e); a row without entries has nothing but "none"."""
+    lowest = torch.finfo(spans.dtype).min
+    far = lowest / 8  # so low that nothing is left of it, and yet a sum of some is a number
+    e = torch.arange(max(int(entry.max()), 0) + 1, device=entry.device)
+    of = entry.unsqueeze(-1) == e  # [b, k, e]
+    first = of & (of.cumsum(1) == 1)
+    of_entry = scores.unsqueeze(-1).masked_fill(~first, far).amax(1)  # [b, e]
+    log_entry = of_entry.log_softmax(-1)
+    in_hit = spans.masked_fill(~there, far).flatten(2).logsumexp(2)  # [b, k]
+    in_entry = in_hit.unsqueeze(-1).masked_fill(~of, far).logsumexp(1)  # [b, e]
+    share = log_entry - torch.logaddexp(in_entry, none)  # [b, e]
+    spans = spans + share.gather(1, entry.clamp(min=0))[..., None, None]
+    return spans.masked_fill(~there, lowest), (share + none).logsumexp(1)
+
+
+def _windows(values: Shaped[Tensor, "b k p"], width: int) -> Shaped[Tensor, "b k p w"]:
+    """The `width` values from each place on; zeros beyond the end."""
+    return nn.functional.pad(values, (0, width - 1)).unfold(-1, width, 1)
+
+
 def span_mask(knowledge: Knowledge, max_span: int) -> Bool[Tensor, "b k p w"]:
     """Which spans there are: inside one text passage, made of real tokens (the class token is none)."""
     real = knowledge.mask & (knowledge.offsets[..., 1] > knowledge.offsets[..., 0])
     real &= (knowledge.kind == Kind.TEXT).unsqueeze(-1)  # [b, k, p]
-    ends = nn.functional.pad(real, (0, max_span - 1)).unfold(-1, max_span, 1)  # [b, k, p, w]
-    return real.unsqueeze(-1) & ends
+    return real.unsqueeze(-1) & _windows(real, max_span)

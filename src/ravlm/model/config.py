@@ -56,7 +56,7 @@ class RetrieverConfig(Settings):
 
     kind: Literal["entity-then-passage"] = "entity-then-passage"
     entries: Positive = 3
-    passages_per_entry: Positive = 5
+    passages_per_entry: Positive = 8
 
 
 class FusionConfig(Settings):
@@ -70,7 +70,7 @@ class OutputConfig(Settings):
     """The output layer. `max_span` is the longest candidate in tokens; `vocabulary` the most answers kept."""
 
     kind: Literal["candidates", "classification"] = "candidates"
-    max_span: Positive = 16
+    max_span: Positive = 32
     vocabulary: Positive = 5000
 
 

@@ -8,13 +8,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from ravlm.encoders.tokenizer import MULTIPLE
 from ravlm.protocols import LanguageEncoder
 from ravlm.records import Hit, Passage
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.tfidf import TfidfIndex
-from ravlm.tensors import Batch, Encoded, Kind, Knowledge
+from ravlm.tensors import Batch, Encoded, Kind, Knowledge, TextBatch
 
 _CACHED_PASSAGES = 20_000
+_AT_ONCE = 32  # passages encoded together while training
 
 
 class EntityThenPassageRetriever(nn.Module):
@@ -141,8 +143,7 @@ class EntityThenPassageRetriever(nn.Module):
             tokens = torch.zeros(0, 1, width, device=device)
             offsets, mask = torch.zeros(0, 1, 2, dtype=torch.long, device=device), torch.zeros(0, 1, device=device) > 0
         elif self.training:
-            texts = self._borrowed[0].tokenize([p.text for p in passages]).to(device)
-            tokens, offsets, mask = self._borrowed[0](texts).tokens, texts.offsets, texts.mask
+            tokens, offsets, mask = self._encoded(passages)
         else:
             tokens, offsets, mask = self._cached(passages)
         more, longest = len(pictures) + 1, tokens.shape[1]
@@ -150,6 +151,19 @@ class EntityThenPassageRetriever(nn.Module):
         mask = nn.functional.pad(mask, (0, 0, 0, more))
         mask[len(passages) : -1, 0] = True
         return torch.cat([tokens, below]), nn.functional.pad(offsets, (0, 0, 0, 0, 0, more)), mask
+
+    def _encoded(self, passages: Sequence[Passage]) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens, offsets and mask of the passages, read in parts of like length: padding costs as much as text."""
+        texts = self._borrowed[0].tokenize([p.text for p in passages]).to(self.log_scale.device)
+        u, longest = texts.ids.shape
+        order = texts.mask.sum(1).argsort(stable=True)
+        filled = nn.functional.pad(order, (0, -u % _AT_ONCE), value=int(order[-1]))  # few shapes: see `tokenize`
+        parts = []
+        for rows in filled.view(-1, _AT_ONCE):
+            n = min(-(-int(texts.mask[rows].sum(1).max()) // MULTIPLE) * MULTIPLE, longest)
+            read = self._borrowed[0](TextBatch(texts.ids[rows, :n], texts.mask[rows, :n], texts.offsets[rows, :n]))
+            parts.append(nn.functional.pad(read.tokens, (0, 0, 0, longest - n)))
+        return torch.cat(parts)[order.argsort()], texts.offsets, texts.mask
 
     def _cached(self, passages: Sequence[Passage]) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens, offsets and mask of the passages; only those not met before are encoded."""

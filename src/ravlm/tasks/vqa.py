@@ -3,16 +3,18 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 
-from ravlm.grading import is_right, normalise, parse_set, reference_answer
+from ravlm.grading import ARTICLES, is_right, normalise, parse_set, reference_answer
 from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.classification import ClassificationHead
 from ravlm.heads.targets import Targets
 from ravlm.records import Example, Passage
 from ravlm.tensors import Kind, Knowledge
 
+_MINUS = ("-", "−")
 _JOINED = re.compile(r"(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]){2}")
 
 
@@ -84,22 +86,23 @@ def find_spans(example: Example, text: str, offsets: Sequence[Sequence[int]], ma
     Tokens with an empty range of characters (the class token) belong to no span.
     """
     pieces = [normalise(text[a:b]) if b > a else "" for a, b in offsets]
-    ends: list[int] = []
-    joined = ""
-    for piece in pieces:
-        joined += piece
-        ends.append(len(joined))
+    if not any(normalise(answer) in ARTICLES for answer in example.answers):
+        pieces = ["" if p in ARTICLES and _is_whole(text, *at) else p for p, at in zip(pieces, offsets, strict=True)]
+    ends = list(accumulate(map(len, pieces)))
     starts = [end - len(piece) for end, piece in zip(ends, pieces, strict=True)]
-    spans = []
-    for low, high in _ranges(example, joined):
-        first = next((t for t, s in enumerate(starts) if pieces[t] and s == low), None)
-        last = next((t for t, e in enumerate(ends) if pieces[t] and e == high), None)
-        if first is None or last is None or not 0 <= last - first < max_span:
+    first_at = {s: t for t, s in reversed(list(enumerate(starts))) if pieces[t]}
+    last_at = {e: t for t, e in enumerate(ends) if pieces[t]}
+    spans = set()
+    for low, high in _ranges(example, "".join(pieces)):
+        first, last = first_at.get(low), last_at.get(high)
+        if first is None or last is None:
             continue
+        if (example.value or 0.0) < 0 and first > 0 and text[slice(*offsets[first - 1])] in _MINUS:
+            first -= 1
         a, b = offsets[first][0], offsets[last][1]
-        if _is_whole(text, a, b) and is_right(example, text[a:b]):
-            spans.append((first, last - first))
-    return spans
+        if 0 <= last - first < max_span and _is_whole(text, a, b) and is_right(example, text[a:b]):
+            spans.add((first, last - first))
+    return sorted(spans)
 
 
 def _is_whole(text: str, a: int, b: int) -> bool:
@@ -115,18 +118,17 @@ def _is_whole(text: str, a: int, b: int) -> bool:
 def _ranges(example: Example, joined: str) -> list[tuple[int, int]]:
     """Where the answer may stand in the text without spaces, punctuation and articles."""
     if example.kind == "all_of":
-        members = [joined.find(m) for m in parse_set(", ".join(example.answers))]
-        if not members or min(members) < 0:
-            return []
-        return [(min(members), max(joined.find(m) + len(m) for m in parse_set(", ".join(example.answers))))]
+        members = parse_set("、".join(example.answers))
+        found = [(at, at + len(member)) for member in members for at in _places(joined, member)]
+        least = sum(map(len, members))
+        return [(low, high) for low, _ in found for _, high in found if high - low >= least]
     wanted = {normalise(answer) for answer in example.answers}
     if example.kind == "number" and example.value is not None:
-        number = normalise(f"{example.value:.15g}")
+        number = normalise(f"{abs(example.value):.15g}")
         wanted = {number, number + normalise(example.unit or "")}
-    found = []
-    for answer in sorted(filter(None, wanted)):
-        at = joined.find(answer)
-        while at >= 0:
-            found.append((at, at + len(answer)))
-            at = joined.find(answer, at + 1)
-    return found
+    return [(at, at + len(answer)) for answer in sorted(wanted) for at in _places(joined, answer)]
+
+
+def _places(joined: str, wanted: str) -> list[int]:
+    """Every place where it stands, those that overlap too."""
+    return [found.start() for found in re.finditer(f"(?={re.escape(wanted)})", joined)] if wanted else []

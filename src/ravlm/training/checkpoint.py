@@ -24,7 +24,7 @@ class TrainingState:
     stage: str
     step: int
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizers: Sequence[torch.optim.Optimizer]
     average: Average
     curve: list[dict[str, Any]]
 
@@ -37,8 +37,9 @@ def save_checkpoint(out: Path, state: TrainingState, stages: Sequence[str]) -> N
     partial.mkdir(parents=True)
     tensors = {f"model/{key}": value for key, value in state.model.state_dict().items()}
     tensors |= {f"average/{key}": value for key, value in state.average.state.items()}
-    for index, moments in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{key}": value for key, value in moments.items()}
+    for place, optimizer in enumerate(state.optimizers):
+        for index, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer-{place}/{index}/{key}": value for key, value in moments.items()}
     write_bytes_atomic(
         partial / "state.safetensors", save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()})
     )
@@ -71,13 +72,17 @@ class Checkpoint:
         state.model.load_state_dict(self.part("model"))
         for key, value in self.part("average").items():
             state.average.state[key].copy_(value)
+        for place, optimizer in enumerate(state.optimizers):
+            self._restore_moments(optimizer, self.part(f"optimizer-{place}"))
+
+    def _restore_moments(self, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
         moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in self.part("optimizer").items():
+        for key, value in tensors.items():
             index, name = key.split("/")
             moments.setdefault(int(index), {})[name] = value
-        groups = state.optimizer.state_dict()["param_groups"]
-        state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        for parameter, kept in state.optimizer.state.items():
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        for parameter, kept in optimizer.state.items():
             for key, value in kept.items():
                 if value.shape == parameter.shape:  # in the parameter's memory format: a fused step counts on it
                     kept[key] = torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(value)

@@ -27,14 +27,16 @@ class ReadConfig(Settings):
     """Stage two, reading. `steps` in optimiser steps, `batch` in questions, `together` the most of them about
     one entry in one language; `entries` and `passages` of each are the most that a question is trained with.
 
+    `matrix_learning_rate` is that of the linear layers' weights (Muon), `learning_rate` that of all others (AdamW).
     `wrong` is the share of steps with wrong entries among the hits; in these, `no_gold` is the share of questions whose
     right entry is taken out, so that "none of these" is learned; `no_evidence` the share read without any hit.
     """
 
-    steps: Positive = 700
-    batch: Annotated[int, Field(ge=2)] = 32
-    together: Positive = 8
-    learning_rate: Rate = 0.004
+    steps: Positive = 350
+    batch: Annotated[int, Field(ge=2)] = 128
+    together: Positive = 24
+    learning_rate: Rate = 0.008
+    matrix_learning_rate: Rate = 0.012
     weight_decay: Share = 0.05
     average: Share = 0.99
     entries: Positive = 2

@@ -40,14 +40,34 @@ def trainable(part: object) -> nn.Module:
     return part
 
 
-def make_optimizer(modules: Iterable[nn.Module], *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over the parameters that train; biases, norms, gains and embeddings are not decayed."""
+def make_optimizers(
+    modules: Iterable[nn.Module], *, learning_rate: float, weight_decay: float, matrices: float | None = None
+) -> list[torch.optim.Optimizer]:
+    """AdamW over the parameters that train; biases, norms and gains are not decayed.
+
+    With `matrices`, a learning rate, the weights of linear layers are trained by Muon instead, whose steps have the
+    same length in every direction (Jordan et al. 2024): a small transformer needs about half the steps.
+    Each group keeps its highest rate as `initial_lr`.
+    """
+    modules = list(modules)
+    linear = [m.weight for module in modules for m in module.modules() if isinstance(m, nn.Linear)]
+    turned = {id(weight) for weight in linear if matrices is not None and min(weight.shape) > 1}
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    rest = [p for p in parameters if id(p) not in turned]
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
+    ]
+    if matrices is not None and turned:
+        chosen = [p for p in parameters if id(p) in turned]
+        optimizers.append(torch.optim.Muon(chosen, lr=matrices, weight_decay=weight_decay))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return optimizers
 
 
 class Average:

@@ -17,7 +17,7 @@ from ravlm.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
 from ravlm.training.config import MatchConfig, ReadConfig, TrainingConfig
 from ravlm.training.device import autocast
 from ravlm.training.match import PicturePairs, augmented_pairs, contrastive_loss
-from ravlm.training.optim import Average, make_optimizer, step_generator, trainable, warm_up_then_cosine
+from ravlm.training.optim import Average, make_optimizers, step_generator, trainable, warm_up_then_cosine
 from ravlm.training.read import Reading, question_batch, sample_groups, training_hits
 
 STAGES = ("match", "read")
@@ -100,19 +100,25 @@ def _loop(
     curve: Curve,
     checkpoint: Checkpoint | None,
 ) -> Curve:
-    optimizer = make_optimizer(trained, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
-    state = TrainingState(stage, 0, run.model, optimizer, Average(trained, settings.average), list(curve))
+    optimizers = make_optimizers(
+        trained,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        matrices=settings.matrix_learning_rate if isinstance(settings, ReadConfig) else None,
+    )
+    state = TrainingState(stage, 0, run.model, optimizers, Average(trained, settings.average), list(curve))
     if checkpoint is not None and checkpoint.stage == stage:
         checkpoint.restore(state)
     run.model.train()
     began, warm_up = time.perf_counter(), max(1, settings.steps // 20)
     for step in range(state.step, settings.steps):
         generator = step_generator(run.config.seed, stage, step)
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * warm_up_then_cosine(step, settings.steps, warm_up)
+        rate = warm_up_then_cosine(step, settings.steps, warm_up)
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            group["lr"] = rate * group["initial_lr"]
         with autocast(run.device, run.config.precision):
             loss = loss_of(step, generator)
-        optimizer.zero_grad(set_to_none=True)
+        trained.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         value = loss.item()
@@ -121,7 +127,8 @@ def _loop(
                 f"The loss of stage {stage!r} became {value} at step {step + 1}. The last checkpoint stands in "
                 f"{run.out}. Lower training.{stage}.learning_rate (now {settings.learning_rate}) and train again."
             )
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         state.average.update(trained, step)
         state.step = step + 1
         if state.step % 10 == 0 or state.step == settings.steps:
