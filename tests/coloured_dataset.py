@@ -94,6 +94,7 @@ width = 32
 vocabulary = 70
 width = 48
 layers = 1
+noise = 0.1
 heads = 2
 
 [model.fusion]
