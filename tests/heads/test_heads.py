@@ -8,7 +8,7 @@ import torch
 from builders import encoded, knowledge, passage, scores, tokenizer
 from ravlm.encoders.tokenizer import tokenize
 from ravlm.fusion.attention import AttentionFusion
-from ravlm.heads.candidates import CandidateHead, CandidatePrediction, span_mask
+from ravlm.heads.candidates import CandidateHead, CandidatePrediction, by_entry, span_mask
 from ravlm.heads.classification import ClassificationHead, ClassPrediction
 from ravlm.heads.targets import Targets
 from ravlm.protocols import OutputLayer
@@ -135,3 +135,32 @@ def test_spans_stay_inside_their_passage_and_off_the_class_token():
     for k, n in enumerate(lengths):
         assert mask[0, k, n - 1].tolist() == [True] + [False] * 5
         assert not mask[0, k, n:].any()
+
+
+def test_an_entry_has_the_share_of_its_picture_however_many_spans_it_has_and_however_loud_they_are():
+    torch.manual_seed(0)
+    entry = torch.tensor([[0, 0, 1, 1, 1, -1]])  # the first hit of each is its picture, the last is padding
+    scores = torch.tensor([[2.0, 9.0, 1.0, -5.0, 40.0, -1e4]])
+    there = torch.rand(1, 6, 4, 3) < 0.7
+    there[:, [0, 2, 5]] = False
+    spans = torch.randn(1, 6, 4, 3) * 30
+    log_spans, log_none = by_entry(spans, there, torch.tensor([[0.5]]), entry, scores)
+    share = torch.tensor([2.0, 1.0]).softmax(0)
+    assert float(log_spans.exp().sum() + log_none.exp()) == pytest.approx(1.0, abs=1e-5)
+    for e in (0, 1):
+        mine = spans[0][(entry[0] == e)][there[0][entry[0] == e]]
+        expected = share[e] * torch.cat([mine, torch.tensor([0.5])]).softmax(0)[:-1]
+        found = log_spans[0][(entry[0] == e)][there[0][entry[0] == e]].exp()
+        assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_where_no_entry_was_found_none_of_these_is_certain_and_the_gradient_is_a_number():
+    spans = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    none = torch.zeros(1, 1, requires_grad=True)
+    nothing = torch.zeros(1, 1, 2, 2, dtype=torch.bool)
+    log_spans, log_none = by_entry(spans, nothing, none, torch.tensor([[-1]]), torch.tensor([[-1e4]]))
+    assert float(log_none.detach()) == pytest.approx(0.0, abs=1e-5)
+    assert log_spans.exp().sum() == 0.0
+    log_none.sum().backward()
+    assert none.grad is not None
+    assert none.grad.isfinite().all()

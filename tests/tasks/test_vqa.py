@@ -33,6 +33,20 @@ def found(example: Example, text: str, max_span: int = 24) -> list[str]:
         ({"kind": "number", "value": 2.5, "unit": "g"}, "Fat 2.5 g, salt 25 g.", ["2.5", "2.5 g"]),
         ({"kind": "all_of", "answers": ("Iran", "Iraq")}, "It borders Iraq and Iran.", ["Iraq and Iran"]),
         ({"kind": "all_of", "answers": ("Iran", "Iraq")}, "It borders Iraq, Syria and Iran.", []),
+        (
+            {"kind": "all_of", "answers": ("Iran", "Iraq")},
+            "Iran is big. It borders Iraq and Iran.",
+            ["Iraq and Iran"],
+        ),
+        ({"kind": "all_of", "answers": ("Gambia", "Mali")}, "By land: Mali and the Gambia.", ["Mali and the Gambia"]),
+        (
+            {"answers": ("Saint Vincent and the Grenadines",)},
+            "Saint Vincent and the Grenadines has isles.",
+            ["Saint Vincent and the Grenadines"],
+        ),
+        ({"answers": ("A",)}, "It is rich in vitamin A.", ["A"]),
+        ({"kind": "number", "value": -5.0, "unit": ""}, "Down to -5 or 5 at night.", ["-5"]),
+        ({"kind": "number", "value": 5.0, "unit": ""}, "Down to -5 or 5 at night.", ["5"]),
     ],
 )
 def test_spans(asked, text, spans):

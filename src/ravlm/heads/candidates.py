@@ -87,7 +87,7 @@ class CandidateHead(nn.Module):
         spans = (start - passed + through).unsqueeze(-1) + ends + self.widths + fused.scores[..., None, None]
         there = span_mask(knowledge, self.max_span)  # [b, k, p, w]
         none = self.none(fused.pooled).float()  # [b, 1]
-        spans, none = _by_entry(spans, there, none, knowledge.entry, self.gain * fused.scores)
+        spans, none = by_entry(spans, there, none, knowledge.entry, self.gain * fused.scores)
         return CandidatePrediction(spans, none, self.vocabulary(fused, knowledge, batch))
 
     def loss(self, prediction: CandidatePrediction, targets: Targets) -> Float[Tensor, ""]:
@@ -152,7 +152,7 @@ class CandidateHead(nn.Module):
         )
 
 
-def _by_entry(
+def by_entry(
     spans: Float[Tensor, "b k p w"],
     there: Bool[Tensor, "b k p w"],
     none: Float[Tensor, "b 1"],

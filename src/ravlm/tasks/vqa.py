@@ -108,7 +108,7 @@ def find_spans(example: Example, text: str, offsets: Sequence[Sequence[int]], ma
 def _is_whole(text: str, a: int, b: int) -> bool:
     """Whether text[a:b] neither begins nor ends inside a word or a number."""
     around = text[max(a - 2, 0) : a], text[b : b + 2]
-    if text[a].isdigit() and re.search(r"\d[,.]?$", around[0]):
+    if text[a].isdigit() and re.search(r"\d[,.]?$|(?:^|[\s(])[-−]$", around[0]):
         return False
     if text[b - 1].isdigit() and re.match(r"[,.]?\d", around[1]):
         return False
