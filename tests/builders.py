@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.records import Hit, Passage
+from ravlm.retrieval.edges import edges
 from ravlm.tensors import Encoded, Kind, Knowledge, TextBatch
 
 TEXTS = [
@@ -35,6 +36,8 @@ def knowledge(rows: list[list[Passage]], texts: TextBatch, width: int, visual_wi
     b, k, p = len(rows), len(rows[0]), texts.ids.shape[1]
     generator = torch.Generator().manual_seed(7)
     entries = [[sorted({x.entry_id for x in row}).index(x.entry_id) for x in row] for row in rows]
+    flat = [x for row in rows for x in row]
+    at_edges = [edges(x.text, o) for x, o in zip(flat, texts.offsets.tolist(), strict=True)]
     return Knowledge(
         tokens=torch.randn(b, k, p, width, generator=generator),
         mask=texts.mask.view(b, k, p),
@@ -42,6 +45,7 @@ def knowledge(rows: list[list[Passage]], texts: TextBatch, width: int, visual_wi
         entry=torch.tensor(entries),
         keys=torch.randn(b, k, visual_width, generator=generator),
         offsets=texts.offsets.view(b, k, p, 2),
+        edges=torch.tensor(at_edges).view(b, k, p, 2),
         hits=[[Hit(x.entry_id, x.id, None, i + 1, {}) for i, x in enumerate(row)] for row in rows],
         passages=rows,
     )

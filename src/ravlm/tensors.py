@@ -65,7 +65,8 @@ class Knowledge:
 
     `tokens` [b, k, p, l] and `mask` [b, k, p] are the passages' tokens (a picture is one token); `kind` [b, k] is a
     `Kind`; `entry` [b, k] counts the row's distinct entries from 0 (-1: padding); `keys` [b, k, v] are the entries'
-    picture keys; `offsets` [b, k, p, 2] lead from tokens to characters of `passages[b][k]`.
+    picture keys; `offsets` [b, k, p, 2] lead from tokens to characters of `passages[b][k]`; `edges` [b, k, p, 2] say
+    where an answer may begin and end: see `ravlm.retrieval.edges`.
     """
 
     tokens: Float[Tensor, "b k p l"]
@@ -74,6 +75,7 @@ class Knowledge:
     entry: Int[Tensor, "b k"]
     keys: Float[Tensor, "b k v"]
     offsets: Int[Tensor, "b k p 2"]
+    edges: Int[Tensor, "b k p 2"]
     hits: Sequence[Sequence[Hit]]
     passages: Sequence[Sequence[Passage | None]]
 

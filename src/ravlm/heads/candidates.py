@@ -55,7 +55,7 @@ class SpanBounds(nn.Module):
 
 
 class CandidateHead(nn.Module):
-    """Every span of up to `max_span` tokens in the passages is a candidate, and so is "none of these".
+    """Every span of up to `max_span` tokens, whole words of one sentence, is a candidate; so is "none of these".
 
     p(span) = p(entry | picture) p(span | entry, question): the retrieved entries are alternatives (Guu et al. 2020,
     REALM, eq. 1). Within an entry one softmax runs over the spans of all its passages and "none of these"; a span's
@@ -175,12 +175,11 @@ def by_entry(
 
 
 def _windows(values: Shaped[Tensor, "b k p"], width: int) -> Shaped[Tensor, "b k p w"]:
-    """The `width` values from each place on; zeros beyond the end."""
-    return nn.functional.pad(values, (0, width - 1)).unfold(-1, width, 1)
+    """The `width` values from each place on; -1 beyond the end."""
+    return nn.functional.pad(values, (0, width - 1), value=-1).unfold(-1, width, 1)
 
 
 def span_mask(knowledge: Knowledge, max_span: int) -> Bool[Tensor, "b k p w"]:
-    """Which spans there are: inside one text passage, made of real tokens (the class token is none)."""
-    real = knowledge.mask & (knowledge.offsets[..., 1] > knowledge.offsets[..., 0])
-    real &= (knowledge.kind == Kind.TEXT).unsqueeze(-1)  # [b, k, p]
-    return real.unsqueeze(-1) & _windows(real, max_span)
+    """Which spans there are: whole words of one sentence of a passage."""
+    begin, stop = knowledge.edges.unbind(-1)  # [b, k, p]
+    return (begin.unsqueeze(-1) >= 0) & (begin.unsqueeze(-1) == _windows(stop, max_span))

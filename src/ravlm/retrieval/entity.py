@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ravlm.encoders.tokenizer import MULTIPLE
 from ravlm.protocols import LanguageEncoder
 from ravlm.records import Hit, Passage
+from ravlm.retrieval.edges import edges
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.tfidf import TfidfIndex
 from ravlm.tensors import Batch, Encoded, Kind, Knowledge, TextBatch
@@ -47,11 +48,13 @@ class EntityThenPassageRetriever(nn.Module):
         self.text_gain = nn.Parameter(torch.tensor(12.0))
         self.picture = nn.Linear(visual_width, language_encoder.width)
         self._cache: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()
+        self._edges: dict[str, Tensor] = {}
 
     def replace_indexes(self, images: ImageIndex, passages: TfidfIndex) -> None:
         """Follow a knowledge base that has changed."""
         self.images, self.passages = images, passages
         self._cache.clear()
+        self._edges.clear()
 
     def train(self, mode: bool = True) -> "EntityThenPassageRetriever":
         """Passages are cached in evaluation only, while the encoder stands still."""
@@ -88,7 +91,9 @@ class EntityThenPassageRetriever(nn.Module):
         found = [[self._passage(hit) for hit in row] for row in hits]
         unique = sorted({passage.id for row in found for passage in row if passage is not None})
         shown = sorted({(h.entry_id, h.image_id) for row in hits for h in row if h.passage_id is None and h.image_id})
-        tokens, offsets, mask = self._table([self.passages.passages[passage_id] for passage_id in unique], shown)
+        read = [self.passages.passages[passage_id] for passage_id in unique]
+        tokens, offsets, mask = self._table(read, shown)
+        at_edges = self._edge_table(read, offsets)
         place = {passage_id: u for u, passage_id in enumerate(unique)}
         picture_place = {owner: len(unique) + u for u, owner in enumerate(shown)}
 
@@ -115,6 +120,7 @@ class EntityThenPassageRetriever(nn.Module):
             entry=entry.to(device),
             keys=torch.from_numpy(keys).to(device),
             offsets=offsets[index],
+            edges=at_edges[index],
             hits=hits,
             passages=padded,
         )
@@ -151,6 +157,18 @@ class EntityThenPassageRetriever(nn.Module):
         mask = nn.functional.pad(mask, (0, 0, 0, more))
         mask[len(passages) : -1, 0] = True
         return torch.cat([tokens, below]), nn.functional.pad(offsets, (0, 0, 0, 0, 0, more)), mask
+
+    def _edge_table(self, passages: Sequence[Passage], offsets: Int[Tensor, "u p 2"]) -> Int[Tensor, "u p 2"]:
+        """Where answers may begin and end in the passages; nowhere in what stands below them."""
+        if len(self._edges) > _CACHED_PASSAGES:
+            self._edges.clear()
+        table = torch.full_like(offsets, -1)
+        for row, passage in enumerate(passages):
+            if passage.id not in self._edges:
+                self._edges[passage.id] = torch.tensor(edges(passage.text, offsets[row].tolist()))
+            found = self._edges[passage.id][: table.shape[1]].to(table.device)
+            table[row, : len(found)] = found
+        return table
 
     def _encoded(self, passages: Sequence[Passage]) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens, offsets and mask of the passages, read in parts of like length: padding costs as much as text."""

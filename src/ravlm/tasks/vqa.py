@@ -8,14 +8,14 @@ from itertools import accumulate
 import torch
 
 from ravlm.grading import ARTICLES, is_right, normalise, parse_set, reference_answer
-from ravlm.heads.candidates import CandidateHead
+from ravlm.heads.candidates import CandidateHead, span_mask
 from ravlm.heads.classification import ClassificationHead
 from ravlm.heads.targets import Targets
+from ravlm.knowledge.passages import words
 from ravlm.records import Example, Passage
 from ravlm.tensors import Kind, Knowledge
 
 _MINUS = ("-", "−")
-_JOINED = re.compile(r"(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]){2}")
 
 
 def answer_vocabulary(examples: Sequence[Example], size: int) -> list[str]:
@@ -60,6 +60,7 @@ class TargetFinder:
                     continue
                 for start, width in self._spans(example, passage, offsets[i, j, : masks[i][j]].tolist()):
                     right[i, j, start, width] = True
+        right &= span_mask(knowledge, self._max_span).cpu()
         label = torch.tensor([self._label.get(normalise(reference_answer(e)), -1) for e in examples])
         device = knowledge.mask.device
         return Targets(right.to(device), label.to(device))
@@ -85,9 +86,11 @@ def find_spans(example: Example, text: str, offsets: Sequence[Sequence[int]], ma
 
     Tokens with an empty range of characters (the class token) belong to no span.
     """
+    whole = set(words(text))
+    begins, stops = {a for a, _ in whole}, {b for _, b in whole}
     pieces = [normalise(text[a:b]) if b > a else "" for a, b in offsets]
     if not any(normalise(answer) in ARTICLES for answer in example.answers):
-        pieces = ["" if p in ARTICLES and _is_whole(text, *at) else p for p, at in zip(pieces, offsets, strict=True)]
+        pieces = ["" if p in ARTICLES and tuple(at) in whole else p for p, at in zip(pieces, offsets, strict=True)]
     ends = list(accumulate(map(len, pieces)))
     starts = [end - len(piece) for end, piece in zip(ends, pieces, strict=True)]
     first_at = {s: t for t, s in reversed(list(enumerate(starts))) if pieces[t]}
@@ -100,19 +103,9 @@ def find_spans(example: Example, text: str, offsets: Sequence[Sequence[int]], ma
         if (example.value or 0.0) < 0 and first > 0 and text[slice(*offsets[first - 1])] in _MINUS:
             first -= 1
         a, b = offsets[first][0], offsets[last][1]
-        if 0 <= last - first < max_span and _is_whole(text, a, b) and is_right(example, text[a:b]):
+        if 0 <= last - first < max_span and a in begins and b in stops and is_right(example, text[a:b]):
             spans.add((first, last - first))
     return sorted(spans)
-
-
-def _is_whole(text: str, a: int, b: int) -> bool:
-    """Whether text[a:b] neither begins nor ends inside a word or a number."""
-    around = text[max(a - 2, 0) : a], text[b : b + 2]
-    if text[a].isdigit() and re.search(r"\d[,.]?$|(?:^|[\s(])[-−]$", around[0]):
-        return False
-    if text[b - 1].isdigit() and re.match(r"[,.]?\d", around[1]):
-        return False
-    return not (_JOINED.match(text[a - 1 : a + 1]) or _JOINED.match(text[b - 1 : b + 1]))
 
 
 def _ranges(example: Example, joined: str) -> list[tuple[int, int]]:
