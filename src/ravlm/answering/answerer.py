@@ -19,6 +19,7 @@ from ravlm.model.vlm import Output, RetrievalAugmentedVLM
 from ravlm.records import Answer, Citation, Decoded, Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
+from ravlm.retrieval.regions import middle
 from ravlm.tensors import Batch
 
 LONGEST_QUESTION = 2000  # characters
@@ -143,7 +144,7 @@ class Answerer:
         ]
 
     def _pixels(self, images: Sequence[Image.Image], *, grey: bool) -> Tensor:
-        pixels = torch.stack([self.model.visual_encoder.preprocess(image) for image in images])
+        pixels = torch.stack([self.model.visual_encoder.preprocess(middle(image)) for image in images])
         return torch.full_like(pixels, 127) if grey else pixels
 
     def _answer(

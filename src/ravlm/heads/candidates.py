@@ -37,19 +37,22 @@ class SpanBounds(nn.Module):
     The question becomes three vectors, and each is compared with every token by a scaled dot product (Seo et al. 2019,
     DenSPI, sec. 4): what a token could answer is worked out once a passage, not once a question, so that many questions
     are read at the cost of one.
+
+    The question's tokens alone say what is asked, weighted by an attention of their own. The fused vector has no part
+    in it: with it, the model remembers what the pictures seen in training were answered.
     """
 
     def __init__(self, *, width: int) -> None:
         super().__init__()
         self.attention = nn.Linear(width, 1)
-        self.norm = nn.BatchNorm1d(2 * width)
-        self.bounds = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, 3 * width))
+        self.norm = nn.BatchNorm1d(width)
+        self.bounds = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, 3 * width))
 
     def forward(self, fused: Fused) -> Float[Tensor, "b k p 3"]:
         b, k, p, d = fused.evidence.shape
         weights = masked_softmax(self.attention(fused.tokens).squeeze(-1).float(), fused.mask)  # [b, f]
         asked = (weights.unsqueeze(1).to(fused.tokens.dtype) @ fused.tokens).squeeze(1)  # [b, d]
-        bounds = self.bounds(self.norm(torch.cat([fused.pooled, asked], dim=1))).view(b, 3, d)
+        bounds = self.bounds(self.norm(asked)).view(b, 3, d)
         scores: Tensor = fused.evidence.flatten(1, 2) @ bounds.transpose(1, 2) / math.sqrt(d)  # [b, k p, 3]
         return scores.view(b, k, p, 3)
 

@@ -42,7 +42,7 @@ class LanguageConfig(Settings):
     heads: Positive = 4
     longest: Annotated[int, Field(ge=16)] = 144
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    noise: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.02
+    noise: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.06
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:

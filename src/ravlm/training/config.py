@@ -16,7 +16,7 @@ Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 class MatchConfig(Settings):
     """Stage one, picture matching. `steps` in optimiser steps, `batch` in pairs of pictures."""
 
-    steps: Positive = 180
+    steps: Positive = 220
     batch: Annotated[int, Field(ge=2)] = 128
     learning_rate: Rate = 0.002
     weight_decay: Share = 0.05
@@ -32,8 +32,8 @@ class ReadConfig(Settings):
     right entry is taken out, so that "none of these" is learned; `no_evidence` the share read without any hit.
     """
 
-    steps: Positive = 350
-    batch: Annotated[int, Field(ge=2)] = 128
+    steps: Positive = 500
+    batch: Annotated[int, Field(ge=2)] = 64
     together: Positive = 24
     learning_rate: Rate = 0.008
     matrix_learning_rate: Rate = 0.012

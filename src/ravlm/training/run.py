@@ -26,6 +26,7 @@ from ravlm.model.indexes import follow
 from ravlm.records import Entry, Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex, Stamp
+from ravlm.retrieval.regions import MIDDLE
 from ravlm.retrieval.tfidf import TfidfIndex, question_weights
 from ravlm.safe.files import write_text_atomic
 from ravlm.safe.images import decode_image, read_image
@@ -216,8 +217,10 @@ def _picture_pairs(photos: Photos, examples: Sequence[Example], knowledge: Knowl
 def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) -> Reading:
     """The questions with their photos at the encoder's size and the entries that each photo finds."""
     places = sorted({photos.place[e.images[0]] for e in questions})
+    margin = int(photos.pixels.shape[-1] * (1 - MIDDLE) / 2)
+    inside = slice(margin, photos.pixels.shape[-1] - margin)
     pixels = nn.functional.interpolate(
-        photos.pixels[places].float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
+        photos.pixels[places][..., inside, inside].float(), (size, size), mode="bilinear", antialias=True
     ).to(torch.uint8)
     run.model.eval()
     parts = [run.model.visual_encoder(some.to(run.device)) for some in torch.split(pixels, 256)]
