@@ -32,6 +32,14 @@ def test_compare_agrees_with_search():
     assert index().compare(query, "text") == ("text", "", 0.0)
 
 
+def test_a_photo_is_not_compared_with_itself_where_there_is_another_picture():
+    keys = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], dtype=np.float32)
+    found = ImageIndex(keys, [("a", "itself"), ("a", "other"), ("b", "only")], STAMPED)
+    assert found.compare(keys[0], "a", besides="itself") == ("a", "other", pytest.approx(0.6))
+    assert found.compare(keys[0], "a", besides="another") == ("a", "itself", pytest.approx(1.0))
+    assert found.compare(keys[2], "b", besides="only") == ("b", "only", pytest.approx(1.0))
+
+
 def test_nothing_is_found_among_no_pictures():
     empty = ImageIndex.build([ENTRIES[2]], embed, STAMPED)
     assert empty.search(np.zeros((2, 1), np.float32), 3) == [[], []]

@@ -4,6 +4,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
 from builders import passage
+from ravlm.records import Passage
 from ravlm.retrieval.tfidf import TfidfIndex, words
 
 TEXTS = {
@@ -16,6 +17,11 @@ def index() -> TfidfIndex:
     found = [passage(t, entry_id=e, ordinal=i) for e, texts in TEXTS.items() for i, t in enumerate(texts)]
     found.append(passage("亚美尼亚的首都是埃里温。", entry_id="armenia", ordinal=2, language="zh"))
     return TfidfIndex(found)
+
+
+def test_texts_without_any_word_are_a_base_in_which_nothing_is_found():
+    marks = TfidfIndex([Passage("a#0", "a", "", 0, (0, 3), "...", "en")])
+    assert marks.search("capital", 3) == marks.within("a", "capital", 3, "en") == []
 
 
 def test_parity_with_scikit_learn():

@@ -27,7 +27,19 @@ def pairs() -> PicturePairs:
     generator = torch.Generator().manual_seed(0)
     photos = torch.randint(0, 256, (6, 3, 18, 18), dtype=torch.uint8, generator=generator)
     pictures = torch.randint(0, 256, (3, 3, 18, 18), dtype=torch.uint8, generator=generator)
-    return PicturePairs(photos, torch.tensor([0, 0, 0, 1, 1, 2]), pictures, torch.tensor([0, 1, 2]))
+    none = torch.full((6,), -1)
+    return PicturePairs(photos, torch.tensor([0, 0, 0, 1, 1, 2]), pictures, torch.tensor([0, 1, 2]), none)
+
+
+def test_a_photo_is_paired_with_itself_only_where_its_entry_has_no_other_picture():
+    photos = torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
+    own = PicturePairs(photos, torch.tensor([0, 0, 1]), photos, torch.tensor([0, 0, 1]), torch.tensor([0, 1, 2]))
+    drawn = [own.sample(2, torch.Generator().manual_seed(seed)) for seed in range(20)]
+    assert {(int(p), int(q)) for photo, picture, _ in drawn for p, q in zip(photo, picture, strict=True)} == {
+        (0, 1),
+        (1, 0),
+        (2, 2),
+    }
 
 
 def test_every_entry_is_drawn_once_before_any_twice():

@@ -33,7 +33,7 @@ def reading() -> Reading:
     photo = torch.tensor([0, 0, 1, 1])
     photos = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     seen = Encoded(torch.zeros(2, 1, 3), torch.ones(2, 1, dtype=torch.bool), torch.from_numpy(KEYS[:2]))
-    return Reading(examples, photo, photos, seen, KEYS[:2], [["a", "c", "b"], ["c", "b", "a"]])
+    return Reading(examples, photo, photos, seen, KEYS[:2], [["a", "c", "b"], ["c", "b", "a"]], ["", ""])
 
 
 def hits(config: ReadConfig, draw: tuple[float, float], *, with_wrong: bool):

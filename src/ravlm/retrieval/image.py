@@ -83,9 +83,13 @@ class ImageIndex:
         """The key of one picture of an entry."""
         return np.asarray(self.keys[self._row[entry_id, image_id]])
 
-    def compare(self, query: Float[np.ndarray, " v"], entry_id: str) -> tuple[str, str, float]:
-        """One entry as a search would give it: (entry id, its nearest image id, cosine); no image and 0 without any."""
-        pictures = self._pictures.get(entry_id, ())
+    def compare(self, query: Float[np.ndarray, " v"], entry_id: str, besides: str = "") -> tuple[str, str, float]:
+        """One entry as a search would give it: (entry id, its nearest image id, cosine); no image and 0 without any.
+
+        The picture `besides` is left out, where the entry has another.
+        """
+        every = self._pictures.get(entry_id, [])
+        pictures = [i for i in every if self.owners[i][1] != besides] or every
         if not pictures:
             return entry_id, "", 0.0
         cosines = self.keys[pictures] @ query

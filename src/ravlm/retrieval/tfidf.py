@@ -60,13 +60,14 @@ class TfidfIndex:
             self._rows[passage.entry_id].append(row)
         self._vectorizer = TfidfVectorizer(analyzer=words, sublinear_tf=True)
         texts = [f"{p.section} {p.text}" for p in self.passages.values()]
-        self._matrix: Any = self._vectorizer.fit_transform(texts) if texts else None
+        readable = any(map(words, texts))  # not so where all texts are punctuation
+        self._matrix: Any = self._vectorizer.fit_transform(texts) if readable else None
         self._within: dict[tuple[str, str | None], tuple[list[str], Any]] = {}
         self.weights = dict(weights or {}) if any((weights or {}).values()) else {}  # one wording: all words alike
-        self._terms: dict[str, int] = self._vectorizer.vocabulary_ if texts else {}
+        self._terms: dict[str, int] = self._vectorizer.vocabulary_ if readable else {}
         heaviest = max(self.weights.values(), default=1.0)
         self._term_weights: Any = (
-            self._vectorizer.idf_ * [self.weights.get(t, heaviest) for t in sorted(self._terms)] if texts else None
+            self._vectorizer.idf_ * [self.weights.get(t, heaviest) for t in sorted(self._terms)] if readable else None
         )
         self._query = lru_cache(maxsize=512)(self._question_vector)
 
@@ -93,7 +94,7 @@ class TfidfIndex:
     def _rows_of(self, rows: Sequence[int], language: str | None) -> tuple[list[str], Any]:
         """The ids and vectors of the rows in this language, or of all where none is."""
         same = [row for row in rows if self.passages[self._ids[row]].language == language] or list(rows)
-        return [self._ids[row] for row in same], self._matrix[same] if same else None
+        return [self._ids[row] for row in same], self._matrix[same] if same and self._matrix is not None else None
 
     def _best(self, question: str, ids: Sequence[str], vectors: Any, k: int) -> list[tuple[Passage, float]]:
         if vectors is None:

@@ -14,6 +14,8 @@ class PicturePairs:
     """Photos that show an entry, and that entry's own pictures.
 
     `photos` [n, c, y, x] belong to the entries `photo_entry` [n]; `pictures` [m, c, y, x] to `picture_entry` [m].
+    A photo may itself be one of its entry's pictures: `own_picture` [n] is its place there, else -1; the two are paired
+    only where the entry has no other.
     Entries are counted from 0; every entry has at least one photo and one picture.
     """
 
@@ -21,6 +23,7 @@ class PicturePairs:
     photo_entry: Int[Tensor, " n"]
     pictures: UInt8[Tensor, "m c y x"]
     picture_entry: Int[Tensor, " m"]
+    own_picture: Int[Tensor, " n"]
 
     def sample(self, size: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
         """`size` pairs as (photo index, picture index, entry); every entry is equally likely, repeats come late."""
@@ -28,8 +31,14 @@ class PicturePairs:
         rounds = [entries[torch.randperm(len(entries), generator=generator)] for _ in range(-(-size // len(entries)))]
         chosen = torch.cat(rounds)[:size]
         photo = torch.stack([_any_of(self.photo_entry == e, generator) for e in chosen])
-        picture = torch.stack([_any_of(self.picture_entry == e, generator) for e in chosen])
+        picture = torch.stack([_any_of(self._others(p, e), generator) for p, e in zip(photo, chosen, strict=True)])
         return photo, picture, chosen
+
+    def _others(self, photo: Tensor, entry: Tensor) -> Tensor:
+        """Which pictures are the entry's and not the photo itself."""
+        pictures = self.picture_entry == entry
+        others = pictures & (torch.arange(len(pictures)) != self.own_picture[photo])
+        return others if others.any() else pictures
 
 
 def _any_of(mask: Tensor, generator: Generator) -> Tensor:

@@ -21,8 +21,8 @@ class Reading:
     """The questions to train on: `photo` [n] is each question's place in `photos` [m, c, y, x].
 
     `seen` is what the visual encoder, which stands still, makes of the photos; `queries` [m, v] are their keys, of unit
-    length; `nearest` holds, for each photo, the ids of the entries that
-    it finds, best first.
+    length; `nearest` holds, for each photo, the ids of the entries that it finds, best first; `ids` [m] are those that
+    the photos have, or would have, as pictures of the knowledge base.
     """
 
     examples: Sequence[Example]
@@ -31,6 +31,7 @@ class Reading:
     seen: Encoded
     queries: Float[np.ndarray, "m v"]
     nearest: Sequence[Sequence[str]]
+    ids: Sequence[str]
 
     def groups(self) -> list[list[int]]:
         """Questions about the same entries in the same language: they share passages, so that a batch costs less."""
@@ -75,14 +76,15 @@ def training_hits(
     wrong = [entry_id for entry_id in reading.nearest[int(reading.photo[group[0]])] if entry_id not in gold]
     hits: list[list[Hit]] = []
     for i, (evidence_draw, gold_draw) in zip(group, draws, strict=True):
-        example, query = reading.examples[i], reading.queries[int(reading.photo[i])]
+        place = int(reading.photo[i])
+        example, query = reading.examples[i], reading.queries[place]
         if evidence_draw < config.no_evidence:
             hits.append([])
             continue
         kept = () if with_wrong and gold_draw < config.no_gold else example.entries
         room = max(config.entries - len(kept), 0) if with_wrong else 0
         entries = [*kept, *wrong[:room]]
-        scored = [retriever.images.compare(query, entry_id) for entry_id in entries]
+        scored = [retriever.images.compare(query, entry_id, besides=reading.ids[place]) for entry_id in entries]
         scored.sort(key=lambda entry: (-entry[2], entry[0]))
         hits.append(retriever.read(scored, example.question or "", example.language, config.passages))
     return hits

@@ -19,6 +19,7 @@ from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.errors import ConfigError, PathError, TrainingError
 from ravlm.knowledge.build import build_from_dataset
 from ravlm.knowledge.passages import passages
+from ravlm.knowledge.rows import picture_id
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
 from ravlm.model.folder import CONFIG, KNOWLEDGE, save_model
@@ -29,7 +30,7 @@ from ravlm.retrieval.image import ImageIndex, Stamp
 from ravlm.retrieval.regions import MIDDLE
 from ravlm.retrieval.tfidf import TfidfIndex, question_weights
 from ravlm.safe.files import write_text_atomic
-from ravlm.safe.images import decode_image, read_image
+from ravlm.safe.images import decode_image, read_image_bytes
 from ravlm.tasks.vqa import answer_vocabulary
 from ravlm.tensors import Encoded
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
@@ -133,9 +134,10 @@ def train(
 
 @dataclass(frozen=True)
 class Photos:
-    """All pictures of the examples, read once: `pixels` [m, c, y, x] and each path's place."""
+    """All pictures of the examples, read once: `pixels` [m, c, y, x], their ids, and each path's place."""
 
     pixels: Tensor
+    ids: list[str]
     place: dict[str, int]
 
     @classmethod
@@ -144,13 +146,18 @@ class Photos:
         paths = sorted({example.images[0] for example in examples})
         pixels = torch.zeros(len(paths), 3, size, size, dtype=torch.uint8)
 
-        def load(i: int) -> None:
-            pixels[i] = stretch(read_image(dataset.image_path(paths[i]), longest=2 * size), size)
+        def load(i: int) -> str:
+            path = dataset.image_path(paths[i])
+            data = read_image_bytes(path)
+            pixels[i] = stretch(decode_image(data, longest=2 * size, name=str(path)), size)
+            return picture_id(data)
 
+        ids = []
         with ThreadPoolExecutor() as pool:
-            for done, _ in enumerate(pool.map(load, range(len(paths))), start=1):
+            for done, image_id in enumerate(pool.map(load, range(len(paths))), start=1):
+                ids.append(image_id)
                 progress("reading pictures", done, len(paths))
-        return cls(pixels, {path: i for i, path in enumerate(paths)})
+        return cls(pixels, ids, {path: i for i, path in enumerate(paths)})
 
 
 def stretch(image: Image, size: int) -> Tensor:
@@ -205,11 +212,13 @@ def _picture_pairs(photos: Photos, examples: Sequence[Example], knowledge: Knowl
     number = {entry_id: n for n, entry_id in enumerate(entry_id for entry_id in images if images[entry_id])}
     shown = [(photo, entry_id) for photo, entry_id in shown if entry_id in number]
     owned = [(number[entry_id], image_id) for entry_id in number for image_id in images[entry_id]]
+    place = {image_id: i for i, (_, image_id) in enumerate(owned)}
     return PicturePairs(
         photos=photos.pixels[[photo for photo, _ in shown]],
         photo_entry=torch.tensor([number[entry_id] for _, entry_id in shown]),
         pictures=torch.stack([stretch(decode_image(knowledge.picture(image_id)), size) for _, image_id in owned]),
         picture_entry=torch.tensor([n for n, _ in owned]),
+        own_picture=torch.tensor([place.get(photos.ids[photo], -1) for photo, _ in shown]),
     )
 
 
@@ -231,4 +240,4 @@ def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) 
     nearest = [[entry_id for entry_id, _, _ in row] for row in run.retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}
     photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
-    return Reading(questions, photo, pixels, seen, queries, nearest)
+    return Reading(questions, photo, pixels, seen, queries, nearest, [photos.ids[place] for place in places])
