@@ -38,8 +38,8 @@ class SpanBounds(nn.Module):
     DenSPI, sec. 4): what a token could answer is worked out once a passage, not once a question, so that many questions
     are read at the cost of one.
 
-    The question's tokens alone say what is asked, weighted by an attention of their own. The fused vector has no part
-    in it: with it, the model remembers what the pictures seen in training were answered.
+    The question's tokens alone say what is asked, weighted by an attention of their own: the image has a part in which
+    entry is read, not in what is read there.
     """
 
     def __init__(self, *, width: int) -> None:
