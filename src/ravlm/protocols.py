@@ -50,7 +50,7 @@ class KnowledgeRetriever(Protocol):
         """The best hits of each question, best first."""
 
     def encode(self, hits: Sequence[Sequence[Hit]]) -> Knowledge:
-        """Hits as tokens [b, k, p, l]."""
+        """Hits as tokens [b, k, p, l], with the edges at which answers may begin and end."""
 
     def score(self, visual: Encoded, language: Encoded, knowledge: Knowledge) -> Tensor:
         """How well each hit fits [b, k]; differentiable: the way to the query encoder."""

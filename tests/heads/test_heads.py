@@ -1,6 +1,7 @@
 """The contract of every output layer, and the candidate layer's marginal probability."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -137,14 +138,13 @@ def test_spans_stay_inside_their_passage_and_off_the_class_token():
         assert not mask[0, k, n:].any()
 
 
-def test_an_entry_has_the_share_of_its_picture_however_many_spans_it_has_and_however_loud_they_are():
+def test_an_entry_has_its_share_however_many_spans_it_has_and_however_loud_they_are():
     torch.manual_seed(0)
-    entry = torch.tensor([[0, 0, 1, 1, 1, -1]])  # the first hit of each is its picture, the last is padding
-    scores = torch.tensor([[2.0, 9.0, 1.0, -5.0, 40.0, -1e4]])
+    entry = torch.tensor([[0, 0, 1, 1, 1, -1]])
     there = torch.rand(1, 6, 4, 3) < 0.7
     there[:, [0, 2, 5]] = False
     spans = torch.randn(1, 6, 4, 3) * 30
-    log_spans, log_none = by_entry(spans, there, torch.tensor([[0.5]]), entry, scores)
+    log_spans, log_none = by_entry(spans, there, torch.tensor([[0.5]]), entry, torch.tensor([[2.0, 1.0]]))
     share = torch.tensor([2.0, 1.0]).softmax(0)
     assert float(log_spans.exp().sum() + log_none.exp()) == pytest.approx(1.0, abs=1e-5)
     for e in (0, 1):
@@ -164,3 +164,42 @@ def test_where_no_entry_was_found_none_of_these_is_certain_and_the_gradient_is_a
     log_none.sum().backward()
     assert none.grad is not None
     assert none.grad.isfinite().all()
+
+
+def test_a_pictures_score_says_which_entry_and_nothing_on_none_of_these():
+    _, head = heads()
+    fused, found, batch = setting()
+    found.kind[0, 0] = int(Kind.PICTURE)
+    found.edges[0, 0] = -1
+    calm = head(replace(fused, scores=torch.tensor([[0.0, 1.5]])), found, batch)
+    sure = head(replace(fused, scores=torch.tensor([[20.0, 21.5]])), found, batch)
+    assert torch.allclose(calm.none, sure.none, atol=1e-4)
+    assert torch.allclose(calm.spans, sure.spans, atol=1e-4)
+
+
+def test_spans_are_scored_by_their_start_their_end_what_lies_between_their_width_and_their_passage():
+    _, head = heads()
+    torch.nn.init.normal_(head.widths)
+    fused, found, batch = setting()
+    with torch.no_grad():
+        found_spans = head(fused, found, batch)
+        start, end, through = head.bounds(fused).unbind(-1)
+    expected = {}
+    for b, k, p, w in span_mask(found, 6).nonzero().tolist():
+        inside = sum(float(through[b, k, i]) for i in range(p, p + w + 1))
+        alone = float(start[b, k, p] + end[b, k, p + w] + head.widths[w].detach() + fused.scores[b, k])
+        expected[b, k, p, w] = alone + inside
+    none = float(head.none(fused.pooled).detach())
+    whole = math.log(sum(map(math.exp, [*expected.values(), none])))
+    assert len(expected) > 20
+    for place, score in expected.items():
+        assert float(found_spans.spans[place]) == pytest.approx(score - whole, abs=1e-4)
+    assert float(found_spans.none) == pytest.approx(none - whole, abs=1e-4)
+
+
+def test_marks_alone_are_no_answer_and_what_is_known_by_rote_is_then_no_sure_one():
+    _, found, _ = setting([[passage("?!"), passage("...", ordinal=1)]])
+    spans = torch.zeros(*found.mask.shape, 6).masked_fill(~span_mask(found, 6), torch.finfo(torch.float32).min)
+    prediction = CandidatePrediction(spans, torch.tensor([0.0]), ClassPrediction(torch.zeros(1, 1)))
+    (decoded,) = candidate_head().decode(prediction, found)
+    assert (decoded.text, decoded.abstained, decoded.support) == ("Oslo", True, ())

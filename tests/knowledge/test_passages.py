@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ravlm.knowledge.passages import LONGEST, LONGEST_ELSE, guess_language, passages, sentence_around, sentences
+from ravlm.knowledge.passages import (
+    LONGEST,
+    LONGEST_ELSE,
+    guess_language,
+    passages,
+    sentence_around,
+    sentences,
+    word_spans,
+)
 from ravlm.records import Entry, Section
 
 TEXTS = st.text(st.sampled_from('abc Mr.!?。！？”"\n的一, ，'), max_size=900) | st.text(max_size=200)
@@ -87,3 +95,31 @@ def test_a_span_over_two_sentences_has_both() -> None:
 )
 def test_language_is_guessed(text: str, language: str) -> None:
     assert guess_language(text) == language
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Its highest point is Mt. Elbert.",
+        "Made by Kettle Foods Ltd. in Norwich.",
+        "The national day is Nov. 11 each year.",
+        "It is sold in packs of approx. 12 pieces.",
+        "The firm, e.g. by post. or by ship, delivers.",
+    ],
+)
+def test_a_full_stop_within_a_sentence_ends_none(text):
+    assert [text[a:b] for a, b in sentences(text)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from -5 to 10-15 degrees", ["from", "-5", "to", "10", "-", "15", "degrees"]),
+        ("温度为-5度", ["温", "度", "为", "-5", "度"]),
+        ("Sa\u0303o Tomé", ["Sa\u0303o", "Tomé"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("UYU(1.5kg)", ["UYU", "(", "1.5", "kg", ")"]),
+    ],
+)
+def test_words_are_whole(text, expected):
+    assert [text[a:b] for a, b in word_spans(text)] == expected

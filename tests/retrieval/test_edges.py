@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ravlm.knowledge.passages import sentences, words
+from ravlm.knowledge.passages import sentences, word_spans
 from ravlm.retrieval.edges import edges
 
 
@@ -17,7 +17,7 @@ def test_every_word_of_a_sentence_is_a_candidate_and_nothing_crosses_sentences(t
     offsets = [(i, i + 1) for i in range(len(text))]
     found = edges(text, offsets)
     for number, (a, b) in enumerate(sentences(text)):
-        for first, last in words(text):
+        for first, last in word_spans(text):
             if a <= first and last <= b:
                 assert found[first][0] == found[last - 1][1] == number
-    assert all(begin == -1 or any(a == i for a, _ in words(text)) for i, (begin, _) in enumerate(found))
+    assert all(begin == -1 or any(a == i for a, _ in word_spans(text)) for i, (begin, _) in enumerate(found))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -13,12 +15,13 @@ from ravlm.training.config import ReadConfig
 from ravlm.training.read import Reading, sample_groups, training_hits
 
 KEYS = np.eye(3, dtype=np.float32)
+STAMP = Stamp("", "")
 
 
 def retriever() -> EntityThenPassageRetriever:
     entries = ["a", "b", "c"]
     found = [passage(f"{e} says {word}.", entry_id=e, ordinal=i) for e in entries for i, word in enumerate("xyz")]
-    index = ImageIndex(KEYS, [(e, f"{e}.png") for e in entries], Stamp("", ""))
+    index = ImageIndex(KEYS, [(e, f"{e}.png") for e in entries], STAMP)
     encoder = CompactLanguageEncoder(tokenizer=tokenizer(), width=8, layers=1, heads=2, longest=32)
     return EntityThenPassageRetriever(
         language_encoder=encoder, images=index, passages=TfidfIndex(found), visual_width=3, passages_per_entry=3
@@ -46,6 +49,15 @@ def test_the_gold_entry_comes_with_its_cosine_and_its_best_passages():
     assert [(h.entry_id, h.passage_id is None) for h in row] == [("a", True), ("a", False), ("a", False)]
     assert row[0].scores == {"image": 1.0}
     assert row[1].passage_id == "a#0"
+
+
+def test_a_photo_of_the_base_is_not_compared_with_itself():
+    index = ImageIndex(np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32), [("a", "1"), ("a", "2"), ("b", "3")], STAMP)
+    finder = retriever()
+    finder.images = index
+    own = replace(reading(), queries=np.array([[1, 0], [0, 1]], np.float32), ids=["1", "3"])
+    rows = training_hits(finder, own, [0], ReadConfig(passages=1), [(0.9, 0.9)], with_wrong=False)
+    assert rows[0][0].image_id == "2"
 
 
 def test_a_wrong_entry_is_the_one_the_photo_takes_for_it():

@@ -83,9 +83,9 @@ class CompactLanguageEncoder(nn.Module):
         width: int = 96,
         layers: int = 2,
         heads: int = 4,
-        longest: int = 128,
+        longest: int = 144,
         dropout: float = 0.0,
-        noise: float = 0.02,
+        noise: float = 0.06,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer

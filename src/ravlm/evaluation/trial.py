@@ -15,6 +15,7 @@ from ravlm.evaluation.measures import mean
 from ravlm.evaluation.results import QuestionResult
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Example
+from ravlm.retrieval.regions import middle
 from ravlm.safe.images import decode_image, read_image
 
 Progress = Callable[[str, int, int], None]
@@ -101,7 +102,7 @@ def _floors(
 ) -> dict[str, dict[str, float | None]]:
     """Recall of the right entry by plain features of the photo, against every picture in the base."""
     base = [(e.id, decode_image(knowledge.picture(image_id))) for e in knowledge.iterate() for image_id in e.images]
-    photos = [read_image(dataset.image_path(e.images[0])) for e in examples]
+    photos = [middle(read_image(dataset.image_path(e.images[0]))) for e in examples]  # as the model looks at them
     gold = [e.entries for e in examples]
     floors: dict[str, dict[str, float | None]] = {}
     for done, kind in enumerate(KINDS):

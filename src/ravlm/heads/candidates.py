@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -62,10 +62,10 @@ class CandidateHead(nn.Module):
 
     p(span) = p(entry | picture) p(span | entry, question): the retrieved entries are alternatives (Guu et al. 2020,
     REALM, eq. 1). Within an entry one softmax runs over the spans of all its passages and "none of these"; a span's
-    score is start + end + what it goes through (`SpanBounds`) + width + its passage's retrieval score. The entries'
-    softmax runs over the gain-weighted scores of their first hits: their pictures, where they have any. An answer's
-    probability is the sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
-    Where no passage was given the answer is the fixed vocabulary's best, without a citation.
+    score is start + end + what it goes through (`SpanBounds`) + width + its passage's retrieval score, less the
+    picture's. The entries' softmax runs over the gain-weighted scores of their pictures (of their best hits, where they
+    have none). An answer's probability is the sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
+    Where nothing can be read the answer is the fixed vocabulary's best, without a citation.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class CandidateHead(nn.Module):
         *,
         width: int,
         vocabulary: ClassificationHead,
-        max_span: int = 32,
+        max_span: int,
     ) -> None:
         super().__init__()
         self.max_span = max_span
@@ -87,10 +87,11 @@ class CandidateHead(nn.Module):
         start, end, through = self.bounds(fused).float().unbind(-1)  # [b, k, p]
         passed = through.cumsum(-1)
         ends = _windows(end + passed, self.max_span)  # [b, k, p, w]
-        spans = (start - passed + through).unsqueeze(-1) + ends + self.widths + fused.scores[..., None, None]
+        of_entry, of_passage = _split_scores(fused.scores, knowledge)  # [b, e], [b, k]
+        spans = (start - passed + through).unsqueeze(-1) + ends + self.widths + of_passage[..., None, None]
         there = span_mask(knowledge, self.max_span)  # [b, k, p, w]
         none = self.none(fused.pooled).float()  # [b, 1]
-        spans, none = by_entry(spans, there, none, knowledge.entry, self.gain * fused.scores)
+        spans, none = by_entry(spans, there, none, knowledge.entry, self.gain * of_entry)
         return CandidatePrediction(spans, none, self.vocabulary(fused, knowledge, batch))
 
     def loss(self, prediction: CandidatePrediction, targets: Targets) -> Float[Tensor, ""]:
@@ -119,7 +120,7 @@ class CandidateHead(nn.Module):
             none = float(probabilities[b, -1])
             likeliest = sorted(spans, key=lambda span: (-span[1], span[0]))
             answer = self._decode_row(b, likeliest, none, knowledge) if is_readable else None
-            decoded.append(answer or closed[b])
+            decoded.append(answer or replace(closed[b], abstained=is_readable))
         return decoded
 
     def _decode_row(self, b: int, spans: list[tuple[int, float]], none: float, knowledge: Knowledge) -> Decoded | None:
@@ -155,21 +156,34 @@ class CandidateHead(nn.Module):
         )
 
 
+def _split_scores(
+    scores: Float[Tensor, "b k"], knowledge: Knowledge
+) -> tuple[Float[Tensor, "b e"], Float[Tensor, "b k"]]:
+    """What speaks for each entry, its picture's score or else that of its best hit, and for each hit within its entry.
+
+    A passage's score holds its entry's picture's; that part is taken away, so that it says nothing on "none of these".
+    """
+    entry, lowest = knowledge.entry, torch.finfo(scores.dtype).min
+    of = entry.unsqueeze(-1) == torch.arange(max(int(entry.max()), 0) + 1, device=entry.device)  # [b, k, e]
+    shown = of & (knowledge.kind == Kind.PICTURE).unsqueeze(-1)
+    pictured = shown.any(1)  # [b, e]
+    picture = scores.unsqueeze(-1).masked_fill(~shown, lowest).amax(1).masked_fill(~pictured, 0.0)
+    best = scores.unsqueeze(-1).masked_fill(~of, lowest).amax(1)
+    return torch.where(pictured, picture, best), scores - picture.gather(1, entry.clamp(min=0))
+
+
 def by_entry(
     spans: Float[Tensor, "b k p w"],
     there: Bool[Tensor, "b k p w"],
     none: Float[Tensor, "b 1"],
     entry: Int[Tensor, "b k"],
-    scores: Float[Tensor, "b k"],
+    of_entry: Float[Tensor, "b e"],
 ) -> tuple[Float[Tensor, "b k p w"], Float[Tensor, " b"]]:
     """Log p(span) and log p(none) = log sum_e p(e) p(none | e); a row without entries has nothing but "none"."""
     lowest = torch.finfo(spans.dtype).min
     far = lowest / 8  # so low that nothing is left of it, and yet a sum of some is a number
-    e = torch.arange(max(int(entry.max()), 0) + 1, device=entry.device)
-    of = entry.unsqueeze(-1) == e  # [b, k, e]
-    first = of & (of.cumsum(1) == 1)
-    of_entry = scores.unsqueeze(-1).masked_fill(~first, far).amax(1)  # [b, e]
-    log_entry = of_entry.log_softmax(-1)
+    of = entry.unsqueeze(-1) == torch.arange(of_entry.shape[1], device=entry.device)  # [b, k, e]
+    log_entry = of_entry.masked_fill(~of.any(1), far).log_softmax(-1)
     in_hit = spans.masked_fill(~there, far).flatten(2).logsumexp(2)  # [b, k]
     in_entry = in_hit.unsqueeze(-1).masked_fill(~of, far).logsumexp(1)  # [b, e]
     share = log_entry - torch.logaddexp(in_entry, none)  # [b, e]

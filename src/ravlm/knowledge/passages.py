@@ -10,8 +10,13 @@ LONGEST_ELSE = 320
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
 _LETTER = re.compile(r"[^\W\d_]")
-_ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|vs|approx|ca|cf|Jr|Sr))\.$")
-_WORD = re.compile(rf"[{_CJK}]|(?:(?<![^\s(])[-−])?\d+(?:[.,]\d+)*|(?:(?![{_CJK}])[^\W\d_])+|[^\s]")
+_ABBREVIATION = re.compile(
+    r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Mt|Ft|Prof|Gen|Col|Sgt|Lt|Rev|Jr|Sr|Inc|Ltd|Co|Corp|Bros|Nos?|vs|approx|ca|cf|e\.g|i\.e"
+    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
+)
+_GOES_ON = re.compile(r"\s+[^\W\d_A-Z]")
+_LETTERS = rf"(?:(?![{_CJK}])(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0dff]))+"  # with their accents and vowel signs
+_WORD = re.compile(rf"[{_CJK}]|(?:(?<![^\W{_CJK}])(?<![)\]])[-−])?\d+(?:[.,]\d+)*|{_LETTERS}|[^\s]")
 _END = re.compile(r"[。！？…]+[”’」』）]*|[.!?]+[\"'”’)\]]*(?=\s|$)|\n\s*\n|\n(?=[-*•])")
 
 
@@ -21,6 +26,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
     for end in _END.finditer(text):
         if end.group()[0] == "." and _ABBREVIATION.search(text, start, end.start() + 1):
             continue
+        if end.group() == "." and (after := _GOES_ON.match(text, end.end())) and after.group()[-1].islower():
+            continue
         spans.append((start, end.end()))
         start = end.end()
     spans.append((start, len(text)))
@@ -28,12 +35,12 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [span for span in trimmed if span[0] < span[1]]
 
 
-def words(text: str) -> list[tuple[int, int]]:
+def word_spans(text: str) -> list[tuple[int, int]]:
     """The spans of a text's words: letters in a row, numbers whole and with their sign, single Chinese characters.
 
     Every mark is a word of its own.
 
-    >>> [text[a:b] for text in ["Area: -29,743.5km² 首都"] for a, b in words(text)]
+    >>> [text[a:b] for text in ["Area: -29,743.5km² 首都"] for a, b in word_spans(text)]
     ['Area', ':', '-29,743.5', 'km²', '首', '都']
     """
     return [found.span() for found in _WORD.finditer(text)]

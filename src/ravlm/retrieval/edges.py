@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ravlm.knowledge.passages import sentences, words
+from ravlm.knowledge.passages import sentences, word_spans
 
 
 def edges(text: str, offsets: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
@@ -14,7 +14,7 @@ def edges(text: str, offsets: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
     >>> edges("Pico Duarte. Here.", [(0, 0), (0, 4), (5, 8), (8, 11), (11, 12), (13, 17), (17, 18)])
     [(-1, -1), (0, 0), (0, -1), (-1, 0), (0, 0), (1, 1), (1, 1)]
     """
-    found = words(text)
+    found = word_spans(text)
     begins, stops = {a for a, _ in found}, {b for _, b in found}
     sentence = {at: number for number, (a, b) in enumerate(sentences(text)) for at in range(a, b)}
     none = (-1, -1)

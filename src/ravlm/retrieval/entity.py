@@ -36,7 +36,7 @@ class EntityThenPassageRetriever(nn.Module):
         passages: TfidfIndex,
         visual_width: int,
         entries: int = 3,
-        passages_per_entry: int = 4,
+        passages_per_entry: int = 8,
     ) -> None:
         super().__init__()
         self._borrowed = (language_encoder,)  # in a tuple, so that its parameters are not registered twice

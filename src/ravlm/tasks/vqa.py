@@ -12,7 +12,7 @@ from ravlm.grading import ARTICLES, is_right, normalise, parse_set, reference_an
 from ravlm.heads.candidates import CandidateHead, span_mask
 from ravlm.heads.classification import ClassificationHead
 from ravlm.heads.targets import Targets
-from ravlm.knowledge.passages import words
+from ravlm.knowledge.passages import word_spans
 from ravlm.records import Example, Passage
 from ravlm.tensors import Kind, Knowledge
 
@@ -86,11 +86,11 @@ class TargetFinder:
 
 
 def find_spans(example: Example, text: str, offsets: Sequence[Sequence[int]], max_span: int) -> list[tuple[int, int]]:
-    """All (start token, width - 1) whose text is a right answer and no part of a longer word or number.
+    """All (start token, width - 1) whose text is a right answer, as tight as can be, in whole words and numbers.
 
     Tokens with an empty range of characters (the class token) belong to no span.
     """
-    whole = set(words(text))
+    whole = set(word_spans(text))
     begins, stops = {a for a, _ in whole}, {b for _, b in whole}
     pieces = [normalise(text[a:b]) if b > a else "" for a, b in offsets]
     if not any(normalise(answer) in ARTICLES for answer in example.answers):

@@ -45,13 +45,13 @@ def make_optimizers(
 ) -> list[torch.optim.Optimizer]:
     """AdamW over the parameters that train; biases, norms and gains are not decayed.
 
-    With `matrices`, a learning rate, the weights of linear layers are trained by Muon instead, whose steps have the
-    same length in every direction (Jordan et al. 2024): a small transformer needs about half the steps.
+    With `matrices`, a learning rate, the weights of linear layers of more than one row are trained by Muon instead,
+    whose steps have the same length in every direction (Jordan et al. 2024); the layer of classes, too.
     Each group keeps its highest rate as `initial_lr`.
     """
     modules = list(modules)
     linear = [m.weight for module in modules for m in module.modules() if isinstance(m, nn.Linear)]
-    turned = {id(weight) for weight in linear if matrices is not None and min(weight.shape) > 1}
+    turned = {id(w) for w in linear if matrices is not None and min(w.shape) > 1 and w.requires_grad}
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     rest = [p for p in parameters if id(p) not in turned]
     groups = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from PIL.Image import Image, Resampling
-from torch import Tensor, nn
+from torch import Tensor
 
 import ravlm
 from ravlm.data.dataset import Dataset
@@ -44,7 +44,6 @@ from ravlm.training.stages import Progress, Run, match, read
 RUN = "run.json"
 _FEWEST = 2  # questions: batch normalisation needs two
 _NEAREST = 10  # entries that each photo finds
-_MARGIN = 1.125  # pictures are kept this much larger than the encoder's input, to be moved within
 
 
 @dataclass(frozen=True)
@@ -100,10 +99,11 @@ def train(
     checkpoint = last_checkpoint(out) if resume else None
 
     size = config.model.visual.image_size
-    photos = Photos.read(dataset, examples, int(size * _MARGIN), progress)
+    kept = round(size / MIDDLE)  # pictures are kept larger than the encoder's input, to be moved within
+    photos = Photos.read(dataset, examples, kept, progress)
     curve: list[dict[str, Any]] = []
     if checkpoint is None or checkpoint.stage == "match":
-        pairs = _picture_pairs(photos, examples, knowledge, int(size * _MARGIN))
+        pairs = _picture_pairs(photos, examples, knowledge, kept)
         curve = match(run, pairs, size, curve, checkpoint)
     else:
         model.load_state_dict(checkpoint.part("model"))
@@ -212,13 +212,13 @@ def _picture_pairs(photos: Photos, examples: Sequence[Example], knowledge: Knowl
     number = {entry_id: n for n, entry_id in enumerate(entry_id for entry_id in images if images[entry_id])}
     shown = [(photo, entry_id) for photo, entry_id in shown if entry_id in number]
     owned = [(number[entry_id], image_id) for entry_id in number for image_id in images[entry_id]]
-    place = {image_id: i for i, (_, image_id) in enumerate(owned)}
+    place = {owner: i for i, owner in enumerate(owned)}
     return PicturePairs(
         photos=photos.pixels[[photo for photo, _ in shown]],
         photo_entry=torch.tensor([number[entry_id] for _, entry_id in shown]),
         pictures=torch.stack([stretch(decode_image(knowledge.picture(image_id)), size) for _, image_id in owned]),
         picture_entry=torch.tensor([n for n, _ in owned]),
-        own_picture=torch.tensor([place.get(photos.ids[photo], -1) for photo, _ in shown]),
+        own_picture=torch.tensor([place.get((number[entry_id], photos.ids[photo]), -1) for photo, entry_id in shown]),
     )
 
 
@@ -226,11 +226,9 @@ def _picture_pairs(photos: Photos, examples: Sequence[Example], knowledge: Knowl
 def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) -> Reading:
     """The questions with their photos at the encoder's size and the entries that each photo finds."""
     places = sorted({photos.place[e.images[0]] for e in questions})
-    margin = int(photos.pixels.shape[-1] * (1 - MIDDLE) / 2)
-    inside = slice(margin, photos.pixels.shape[-1] - margin)
-    pixels = nn.functional.interpolate(
-        photos.pixels[places][..., inside, inside].float(), (size, size), mode="bilinear", antialias=True
-    ).to(torch.uint8)
+    margin = (photos.pixels.shape[-1] - size) // 2
+    inside = slice(margin, margin + size)
+    pixels = photos.pixels[places][..., inside, inside]  # their middle, as it is looked at when asked
     run.model.eval()
     parts = [run.model.visual_encoder(some.to(run.device)) for some in torch.split(pixels, 256)]
     seen = Encoded(

@@ -123,9 +123,11 @@ def _loop(
         nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         value = loss.item()
         if not math.isfinite(value):
+            rates = [name for name in type(settings).model_fields if name.endswith("learning_rate")]
+            now = " and ".join(f"training.{stage}.{name} (now {getattr(settings, name)})" for name in rates)
             raise TrainingError(
                 f"The loss of stage {stage!r} became {value} at step {step + 1}. The last checkpoint stands in "
-                f"{run.out}. Lower training.{stage}.learning_rate (now {settings.learning_rate}) and train again."
+                f"{run.out}. Lower {now} and train again."
             )
         for optimizer in optimizers:
             optimizer.step()

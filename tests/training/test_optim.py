@@ -1,0 +1,36 @@
+import pytest
+import torch
+from torch import nn
+
+from ravlm.training.optim import make_optimizers
+
+
+def parts() -> nn.ModuleList:
+    embedding, deep, gate = nn.Embedding(5, 4), nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8)), nn.Linear(8, 1)
+    frozen = nn.Linear(4, 4).requires_grad_(False)
+    return nn.ModuleList([embedding, deep, gate, nn.Conv2d(1, 2, 3), frozen])
+
+
+def owned(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+@pytest.mark.parametrize("matrices", [None, 0.02])
+def test_every_parameter_that_trains_has_one_optimizer_and_a_rate_to_come_back_to(matrices):
+    modules = parts()
+    optimizers = make_optimizers(modules, learning_rate=0.01, weight_decay=0.1, matrices=matrices)
+    every = [id(p) for optimizer in optimizers for p in owned(optimizer)]
+    assert sorted(every) == sorted(id(p) for p in modules.parameters() if p.requires_grad)
+    rates = {group["initial_lr"] for optimizer in optimizers for group in optimizer.param_groups}
+    assert rates == {0.01} | ({matrices} if matrices else set())
+
+
+def test_only_matrices_of_linear_layers_are_turned():
+    modules = parts()
+    _, muon = make_optimizers(modules, learning_rate=0.01, weight_decay=0.1, matrices=0.02)
+    assert [tuple(p.shape) for p in owned(muon)] == [(8, 4)]
+
+
+def test_where_no_matrix_trains_there_is_nothing_to_turn():
+    norm = nn.ModuleList([nn.LayerNorm(3), nn.Linear(3, 3).requires_grad_(False)])
+    assert len(make_optimizers(norm, learning_rate=0.01, weight_decay=0.1, matrices=0.02)) == 1
