@@ -2,7 +2,7 @@
 
     python benchmarks/flags.py [--seeds 0 1 2] [--work DIR]
 
-Writes benchmarks/results/flags.json and the tables of the documents. About 6 minutes a seed on two cores.
+Writes benchmarks/results/flags.json and the tables of the documents. About 5 minutes a seed on two cores.
 """
 
 import argparse
