@@ -128,6 +128,20 @@ def test_loss_is_minus_log_of_the_right_spans_share():
     assert float(candidate_head().loss(prediction, none_right)) == pytest.approx(-math.log(1 / 4))
 
 
+def test_the_vocabulary_learns_only_where_nothing_can_be_read():
+    _, found, _ = setting()
+    logits = torch.zeros(1, 1)
+    lowest = torch.full((*found.mask.shape, 6), torch.finfo(torch.float32).min)
+    targets = Targets(torch.zeros_like(lowest, dtype=torch.bool), torch.tensor([0]))
+    head = candidate_head()
+    head.vocabulary = ClassificationHead(width=10, vocabulary=["Oslo", "Roma"])
+    unsure = ClassPrediction(torch.zeros(1, 2))
+    unread = head.loss(CandidatePrediction(lowest, logits[0], unsure), targets)
+    assert float(unread) == pytest.approx(0.1 * math.log(2))
+    read = CandidatePrediction(spans_at(found, (0, 1, 0)), logits[0], unsure)
+    assert float(head.loss(read, targets)) == pytest.approx(math.log(2))
+
+
 def test_spans_stay_inside_their_passage_and_off_the_class_token():
     _, found, _ = setting()
     mask = span_mask(found, 6)

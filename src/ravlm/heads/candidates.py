@@ -97,7 +97,7 @@ class CandidateHead(nn.Module):
     def loss(self, prediction: CandidatePrediction, targets: Targets) -> Float[Tensor, ""]:
         """-log of the probability of all right spans together, or of "none of these" where no span is right.
 
-        The vocabulary's cross-entropy is added, so that the model without evidence is a fair baseline.
+        The vocabulary's cross-entropy is added for the rows in which nothing can be read: it speaks for no others.
         """
         everything = torch.cat([prediction.spans.flatten(1), prediction.none.unsqueeze(1)], dim=1)
         right = targets.right.flatten(1)
@@ -105,7 +105,9 @@ class CandidateHead(nn.Module):
         lowest = torch.finfo(everything.dtype).min
         found = everything.masked_fill(~right, lowest).logsumexp(1)
         marginal = (everything.logsumexp(1) - found).mean()
-        return marginal + _VOCABULARY_WEIGHT * self.vocabulary.loss(prediction.vocabulary, targets)
+        unread = (prediction.spans == lowest).flatten(1).all(1)
+        spoken = replace(targets, label=targets.label.masked_fill(~unread, -1))
+        return marginal + _VOCABULARY_WEIGHT * self.vocabulary.loss(prediction.vocabulary, spoken)
 
     def decode(self, prediction: CandidatePrediction, knowledge: Knowledge) -> list[Decoded]:
         """The answer with the largest summed probability and every passage that it stands in, likeliest first."""
