@@ -158,7 +158,7 @@ def test_an_entry_has_its_share_however_many_spans_it_has_and_however_loud_they_
     there = torch.rand(1, 6, 4, 3) < 0.7
     there[:, [0, 2, 5]] = False
     spans = torch.randn(1, 6, 4, 3) * 30
-    log_spans, log_none = by_entry(spans, there, torch.tensor([[0.5]]), entry, torch.tensor([[2.0, 1.0]]))
+    log_spans, log_none = by_entry(spans, there, torch.tensor([[0.5, 0.5]]), entry, torch.tensor([[2.0, 1.0]]))
     share = torch.tensor([2.0, 1.0]).softmax(0)
     assert float(log_spans.exp().sum() + log_none.exp()) == pytest.approx(1.0, abs=1e-5)
     for e in (0, 1):
@@ -180,15 +180,16 @@ def test_where_no_entry_was_found_none_of_these_is_certain_and_the_gradient_is_a
     assert none.grad.isfinite().all()
 
 
-def test_a_pictures_score_says_which_entry_and_nothing_on_none_of_these():
+def test_the_better_the_picture_fits_the_less_likely_is_none_of_these_and_passages_keep_their_order():
     _, head = heads()
     fused, found, batch = setting()
     found.kind[0, 0] = int(Kind.PICTURE)
     found.edges[0, 0] = -1
     calm = head(replace(fused, scores=torch.tensor([[0.0, 1.5]])), found, batch)
-    sure = head(replace(fused, scores=torch.tensor([[20.0, 21.5]])), found, batch)
-    assert torch.allclose(calm.none, sure.none, atol=1e-4)
-    assert torch.allclose(calm.spans, sure.spans, atol=1e-4)
+    sure = head(replace(fused, scores=torch.tensor([[5.0, 6.5]])), found, batch)
+    assert float(sure.none.detach()) < float(calm.none.detach())
+    odds = (sure.spans - calm.spans)[span_mask(found, 6)]
+    assert torch.allclose(odds, odds[:1].expand_as(odds), atol=1e-4)
 
 
 def test_spans_are_scored_by_their_start_their_end_what_lies_between_their_width_and_their_passage():
@@ -203,7 +204,7 @@ def test_spans_are_scored_by_their_start_their_end_what_lies_between_their_width
         inside = sum(float(through[b, k, i]) for i in range(p, p + w + 1))
         alone = float(start[b, k, p] + end[b, k, p + w] + head.widths[w].detach() + fused.scores[b, k])
         expected[b, k, p, w] = alone + inside
-    none = float(head.none(fused.pooled).detach())
+    none = float((head.none(fused.pooled) - head.doubt * fused.scores.max()).detach())
     whole = math.log(sum(map(math.exp, [*expected.values(), none])))
     assert len(expected) > 20
     for place, score in expected.items():

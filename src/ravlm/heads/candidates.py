@@ -63,8 +63,9 @@ class CandidateHead(nn.Module):
     p(span) = p(entry | picture) p(span | entry, question): the retrieved entries are alternatives (Guu et al. 2020,
     REALM, eq. 1). Within an entry one softmax runs over the spans of all its passages and "none of these"; a span's
     score is start + end + what it goes through (`SpanBounds`) + width + its passage's retrieval score, less the
-    picture's. The entries' softmax runs over the gain-weighted scores of their pictures (of their best hits, where they
-    have none). An answer's probability is the sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
+    picture's; "none of these" is the less likely, the better the picture fits. The entries' softmax runs over the
+    gain-weighted scores of their pictures (of their best hits, where they have none). An answer's probability is the
+    sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
     Where nothing can be read the answer is the fixed vocabulary's best, without a citation.
     """
 
@@ -82,6 +83,7 @@ class CandidateHead(nn.Module):
         self.widths = nn.Parameter(torch.zeros(max_span))
         self.none = nn.Linear(width, 1)
         self.gain = nn.Parameter(torch.ones(()))
+        self.doubt = nn.Parameter(torch.ones(()))
 
     def forward(self, fused: Fused, knowledge: Knowledge, batch: Batch) -> CandidatePrediction:
         start, end, through = self.bounds(fused).float().unbind(-1)  # [b, k, p]
@@ -90,7 +92,7 @@ class CandidateHead(nn.Module):
         of_entry, of_passage = _split_scores(fused.scores, knowledge)  # [b, e], [b, k]
         spans = (start - passed + through).unsqueeze(-1) + ends + self.widths + of_passage[..., None, None]
         there = span_mask(knowledge, self.max_span)  # [b, k, p, w]
-        none = self.none(fused.pooled).float()  # [b, 1]
+        none = self.none(fused.pooled).float() - self.doubt * of_entry  # [b, e]
         spans, none = by_entry(spans, there, none, knowledge.entry, self.gain * of_entry)
         return CandidatePrediction(spans, none, self.vocabulary(fused, knowledge, batch))
 
@@ -163,21 +165,21 @@ def _split_scores(
 ) -> tuple[Float[Tensor, "b e"], Float[Tensor, "b k"]]:
     """What speaks for each entry, its picture's score or else that of its best hit, and for each hit within its entry.
 
-    A passage's score holds its entry's picture's; that part is taken away, so that it says nothing on "none of these".
+    A passage's score holds its entry's picture's; that part is taken away within the entry.
     """
     entry, lowest = knowledge.entry, torch.finfo(scores.dtype).min
     of = entry.unsqueeze(-1) == torch.arange(max(int(entry.max()), 0) + 1, device=entry.device)  # [b, k, e]
     shown = of & (knowledge.kind == Kind.PICTURE).unsqueeze(-1)
     pictured = shown.any(1)  # [b, e]
     picture = scores.unsqueeze(-1).masked_fill(~shown, lowest).amax(1).masked_fill(~pictured, 0.0)
-    best = scores.unsqueeze(-1).masked_fill(~of, lowest).amax(1)
+    best = scores.unsqueeze(-1).masked_fill(~of, lowest).amax(1).masked_fill(~of.any(1), 0.0)
     return torch.where(pictured, picture, best), scores - picture.gather(1, entry.clamp(min=0))
 
 
 def by_entry(
     spans: Float[Tensor, "b k p w"],
     there: Bool[Tensor, "b k p w"],
-    none: Float[Tensor, "b 1"],
+    none: Float[Tensor, "b e"],
     entry: Int[Tensor, "b k"],
     of_entry: Float[Tensor, "b e"],
 ) -> tuple[Float[Tensor, "b k p w"], Float[Tensor, " b"]]:
