@@ -212,6 +212,19 @@ def test_spans_are_scored_by_their_start_their_end_what_lies_between_their_width
     assert float(found_spans.none) == pytest.approx(none - whole, abs=1e-4)
 
 
+def test_a_row_without_hits_beside_one_with_hits_leaves_the_gradients_numbers():
+    _, head = heads()
+    fused, found, batch = setting([[passage(ROMA), passage(ALSO, ordinal=1)]] * 2)
+    found.kind[1], found.entry[1], found.edges[1] = int(Kind.NOTHING), -1, -1
+    scores = fused.scores.clone()
+    scores[1] = -1e4
+    prediction = head(replace(fused, scores=scores), found, batch)
+    right = span_mask(found, 6) & (torch.arange(6) == 0)
+    head.loss(prediction, Targets(right, torch.tensor([0, 0]))).backward()
+    assert all(p.grad.isfinite().all() for p in head.parameters() if p.grad is not None)
+    assert float(prediction.none[1].detach()) == pytest.approx(0.0, abs=1e-4)
+
+
 def test_marks_alone_are_no_answer_and_what_is_known_by_rote_is_then_no_sure_one():
     _, found, _ = setting([[passage("?!"), passage("...", ordinal=1)]])
     spans = torch.zeros(*found.mask.shape, 6).masked_fill(~span_mask(found, 6), torch.finfo(torch.float32).min)
