@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
-_PACKAGES = ("ravlm", "torch", "numpy", "scikit-learn", "lancedb", "pillow")
+_PACKAGES = ("ravlm", "torch", "numpy", "scikit-learn", "pylance", "pillow")
 
 
 def measured_with() -> dict[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 from coloured_dataset import TINY, write_coloured
 from command import Outcome, Ravlm
 from ravlm.cli.main import main
-from ravlm.knowledge.build import build_from_dataset
+from ravlm.knowledge.build import build
+from ravlm.knowledge.sources.dataset import DatasetSource
 from small_dataset import write_dataset
 
 
@@ -34,7 +35,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kb(data: Path, tmp_path: Path) -> Path:
-    build_from_dataset(data, tmp_path / "kb")
+    build(DatasetSource(data), tmp_path / "kb")
     return tmp_path / "kb"
 
 

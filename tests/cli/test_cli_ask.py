@@ -53,7 +53,7 @@ def test_a_synced_file_changes_the_answer(ravlm: Ravlm, model: Path, coloured: P
     entries = lines_of(data / "knowledge.jsonl")
     entries[4]["text"] = article(TOLD, "Basel")
     write_lines(data / "knowledge.jsonl", entries)
-    assert "1 replaced" in ravlm("knowledge", "sync", model, data / "knowledge.jsonl").out
+    assert "1 replaced" in ravlm("knowledge", "sync", model, "dataset", data).out
     shown = coloured / f"images/test-{entries[4]['id']}-0.png"
     assert ravlm("ask", model, shown, ASKED["keeper"], "--json").json["text"] == TOLD
 

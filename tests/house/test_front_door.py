@@ -40,7 +40,7 @@ after = [repr(part) for part in state()]
 changed = [place for place, (old, new) in enumerate(zip(before, after)) if old != new]
 print(json.dumps({{"changed": changed, "loaded": sorted(name for name in sys.modules if "." not in name)}}))
 """
-HEAVY = ("torch", "numpy", "PIL", "lancedb", "pyarrow", "pydantic", "sklearn", "scipy", "rich", "typer", "tokenizers")
+HEAVY = ("torch", "numpy", "PIL", "lance", "pyarrow", "pydantic", "sklearn", "scipy", "rich", "typer", "tokenizers")
 
 
 def look(imports: str) -> tuple[dict[str, list[str]], str]:
@@ -80,7 +80,7 @@ def test_the_look_sees_what_an_import_could_do() -> None:
 
 def test_the_command_line_starts_without_torch() -> None:
     found, errors = look("import ravlm.cli.main")
-    assert {"torch", "lancedb", "sklearn"} & set(found["loaded"]) == set()
+    assert {"torch", "lance", "sklearn"} & set(found["loaded"]) == set()
     assert errors == ""
 
 

@@ -58,6 +58,36 @@ def test_sentences_end_in_chinese() -> None:
     assert _texts("北京是首都。人口很多！“真的吗？”是的") == ["北京是首都。", "人口很多！", "“真的吗？”", "是的"]
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "first"),
+    [
+        ("它于1992年加入。1991年独立。", "zh", "它于1992年加入。"),
+        ("数字代码为070。BEL是字母代码。", "zh", "数字代码为070。"),
+        ("It rises to 2,684 m. The top is Mount Heha.", "en", "It rises to 2,684 m."),
+        ("Addresses end in .ca. To phone, dial +1.", "en", "Addresses end in .ca."),
+        ("Das sind z. B. Äpfel. Und Birnen.", "de", "Das sind z. B. Äpfel."),
+        ("See Dr.\u00a0Smith. He knows.", "en", "See Dr.\u00a0Smith."),
+        ("首都は東京です。2番目は大阪です。", "ja", "首都は東京です。"),
+    ],
+)
+def test_sentences_that_are_easily_missed(text: str, language: str, first: str) -> None:
+    spans = sentences(text, language)
+    assert [text[start:end] for start, end in spans] == [first, text[len(first) :].strip()]
+
+
+@given(
+    st.text(st.sampled_from("aM.!?。！”\n \u00a0\u2028\u3000\x85\ufeff的1)éß😀"), max_size=80),
+    st.sampled_from(["en", "zh", "de", "xx", ""]),
+)
+def test_no_character_is_lost_at_whatever_space(text: str, language: str) -> None:
+    at = 0
+    for start, end in sentences(text, language):
+        assert text[at:start].strip() == ""
+        assert text[start:end].strip() == text[start:end] != ""
+        at = end
+    assert text[at:].strip() == ""
+
+
 def test_paragraphs_end_sentences_and_passages() -> None:
     assert _texts("No full stop\n\nNext") == ["No full stop", "Next"]
     assert [p.text for p in passages(Entry("e", "E", text="One.\n\nTwo. Three."))] == ["One.", "Two. Three."]
@@ -85,7 +115,7 @@ def test_the_sentence_around_a_span(word: str, sentence: str) -> None:
 
 
 def test_a_span_over_two_sentences_has_both() -> None:
-    assert sentence_around("A b. C d. E f.", (2, 6)) == "A b. C d."
+    assert sentence_around("An ant. Come due. Every fox.", (3, 12)) == "An ant. Come due."
     assert sentence_around("", (0, 0)) == ""
 
 

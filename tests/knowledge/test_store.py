@@ -1,15 +1,16 @@
-import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pictures import picture
-from ravlm.errors import ConflictError, FormatError, ImageError, KnowledgeCorrupt, KnowledgeError, PathError
-from ravlm.knowledge.rows import canonical, content_hash, multiset_hash, picture_id
+from ravlm.errors import ConflictError, FormatError, ImageError, KnowledgeError, PathError
+from ravlm.knowledge.rows import canonical, content_hash, picture_id
+from ravlm.knowledge.stamp import Stamp
 from ravlm.knowledge.store import KnowledgeBase
-from ravlm.knowledge.tables import Table
+from ravlm.knowledge.tables import ATTEMPTS, MOST_FRAGMENTS, _Lost
 from ravlm.records import Entry
 
 Pictures = Callable[[str], bytes]
@@ -23,13 +24,13 @@ def test_entries_and_pictures_come_back(base: KnowledgeBase) -> None:
     assert (base.count(), base.count_pictures(), base.sources()) == (6, 3, {"other": 1, "s": 5})
     assert "e1" in base
     assert "e9" not in base
-    assert list(base.damage()) == []
+    assert list(base.verify()) == []
 
 
 def test_an_empty_base_is_a_base(tmp_path: Path) -> None:
     empty = KnowledgeBase.create(tmp_path / "kb")
     assert (empty.count(), list(empty.iterate()), empty.fingerprint) == (0, [], "0" * 64)
-    assert list(empty.damage()) == []
+    assert list(empty.verify()) == []
     with pytest.raises(KnowledgeError, match="0 entries"):
         empty.get("a")
     version = empty.version
@@ -93,7 +94,7 @@ def test_a_picture_that_changes_under_our_hands_is_refused(base: KnowledgeBase) 
 
 
 def test_a_reader_stays_until_it_asks(base: KnowledgeBase) -> None:
-    reader = KnowledgeBase.open(base.folder)
+    reader = KnowledgeBase.open(base.location)
     before = reader.fingerprint
     base.upsert([Entry("e1", "Changed"), Entry("new", "New")])
     base.delete(["e2"])
@@ -108,7 +109,7 @@ def test_a_reader_stays_until_it_asks(base: KnowledgeBase) -> None:
 
 
 def test_what_was_read_is_forgotten_with_its_version(base: KnowledgeBase) -> None:
-    reader = KnowledgeBase.open(base.folder)
+    reader = KnowledgeBase.open(base.location)
     assert reader.get("e1") is reader.get("e1")
     base.upsert([Entry("e1", "Changed")])
     base.delete(["e2"])
@@ -122,7 +123,7 @@ def test_what_was_read_is_forgotten_with_its_version(base: KnowledgeBase) -> Non
 
 def test_the_fingerprint_tells_content_not_history(base: KnowledgeBase, tmp_path: Path, pictures: Pictures) -> None:
     before = base.fingerprint
-    assert before == multiset_hash(content_hash(canonical(entry)) for entry in base.iterate())
+    assert before == Stamp().plus(content_hash(canonical(entry)) for entry in base.iterate()).fingerprint
     base.upsert([Entry("x", "X")])
     assert base.fingerprint != before
     base.delete(["x"])
@@ -138,7 +139,7 @@ def test_a_models_folder_serves(base: KnowledgeBase, tmp_path: Path) -> None:
     base.close()
     model = tmp_path / "model"
     model.mkdir()
-    base.folder.rename(model / "knowledge")
+    Path(base.location).rename(model / "knowledge")
     assert KnowledgeBase.open(model).count() == 6
 
 
@@ -148,35 +149,131 @@ def test_what_is_no_base_is_refused(base: KnowledgeBase, tmp_path: Path) -> None
         with pytest.raises(PathError, match=f"found {found}"):
             KnowledgeBase.open(tmp_path / name)
     with pytest.raises(PathError, match="already holds"):
-        KnowledgeBase.create(base.folder)
+        KnowledgeBase.create(base.location)
     with pytest.raises(PathError, match="in the way"):
         KnowledgeBase.create(tmp_path / "file")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "kb"]
 
 
-def test_a_newer_format_says_upgrade(base: KnowledgeBase) -> None:
-    (base.folder / "base.json").write_text(json.dumps({"format": 2}))
-    with pytest.raises(FormatError, match=r"format 2; .*upgrade"):
-        KnowledgeBase.open(base.folder)
-    (base.folder / "base.json").write_text("{")
-    with pytest.raises(KnowledgeCorrupt):
-        KnowledgeBase.open(base.folder)
+def test_another_format_says_what_to_do(base: KnowledgeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ravlm.knowledge.tables.FORMAT", "3")
+    with pytest.raises(FormatError, match=r"format '2'; this release reads format 3.*upgrade"):
+        KnowledgeBase.open(base.location)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "base.json").write_text('{"format": 1}')
+    with pytest.raises(FormatError, match=r"earlier release.*Build it"):
+        KnowledgeBase.open(tmp_path / "old")
 
 
-def test_a_writer_that_keeps_losing_says_so(base: KnowledgeBase) -> None:
-    class Losing:
-        attempts = 0
+def test_a_writer_that_keeps_losing_says_so(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
 
-        def open_table(self, _: str) -> "Losing":
-            return self
+    def lose(*_: object) -> None:
+        attempts.append(1)
+        raise _Lost
 
-        def delete(self, _: str) -> None:
-            Losing.attempts += 1
-            raise RuntimeError("lance error: Retryable commit conflict for version 7")
+    monkeypatch.setattr("ravlm.knowledge.tables._merge", lose)
+    monkeypatch.setattr("ravlm.knowledge.tables.time.sleep", lambda _: None)
+    for change in (lambda: base.delete(["e1"]), lambda: base.upsert([Entry("x", "X")])):
+        attempts.clear()
+        with pytest.raises(ConflictError, match=f"lost {ATTEMPTS} times.*Try it again"):
+            change()
+        assert len(attempts) == ATTEMPTS
+    assert KnowledgeBase.open(base.location).count() == 6
 
-    table = Table(base.folder, "entries")
-    table._database = Losing()
-    with pytest.raises(ConflictError, match="was not made"):
-        table.delete(["e1"])
-    assert Losing.attempts == 5
-    assert KnowledgeBase.open(base.folder).count() == 6
+
+def test_a_writer_that_loses_once_plans_anew(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = KnowledgeBase.open(base.location)
+    plan = base._entries.commit
+
+    def overtaken(planned):
+        def late(newest):
+            change = planned(newest)
+            if "theirs" not in other:
+                other.upsert([Entry("theirs", "Theirs"), Entry("e1", "Theirs")])
+            return change
+
+        return plan(late)
+
+    monkeypatch.setattr(base._entries, "commit", overtaken)
+    base.upsert([Entry("ours", "Ours"), Entry("e1", "Ours")])
+    assert [base.get(name).title for name in ("ours", "theirs", "e1")] == ["Ours", "Theirs", "Ours"]
+    assert base.count() == 8
+    assert list(base.verify()) == []
+
+
+def test_adding_is_for_new_ids_alone(base: KnowledgeBase, pictures: Pictures) -> None:
+    before = base.fingerprint
+    with pytest.raises(KnowledgeError, match="1 of the entries are in the base already, for instance 'e1'"):
+        base.add([Entry("new", "New"), Entry("e1", "One")])
+    assert base.fingerprint == before
+    base.add([Entry("new", "New", images=("7",))], pictures)
+    assert base.picture(base.get("new").images[0]) == picture(7)
+
+
+def test_a_change_that_changes_nothing_is_no_version(base: KnowledgeBase) -> None:
+    version = base.version
+    base.upsert([base.get("e1"), base.get("o")])
+    assert base.version == version
+
+
+def test_a_source_is_deleted_as_one(base: KnowledgeBase) -> None:
+    assert base.delete(source="s") == 5
+    assert [entry.id for entry in base.iterate()] == ["o"]
+    with pytest.raises(KnowledgeError, match="no entries of the source 's'; it has: 'other'"):
+        base.delete(source="s")
+    assert base.delete([]) == 0
+
+
+def test_versions_can_be_gone_back_to(base: KnowledgeBase) -> None:
+    before = base.versions(newest=1)[0]
+    assert (before.number, before.entries, before.fingerprint) == (base.version, 6, base.fingerprint)
+    base.upsert([Entry("e1", "Changed"), Entry("new", "New")])
+    base.delete(["o"])
+    after = (base.version, base.fingerprint)
+    assert KnowledgeBase.open(base.location, version=before.number).get("e1").title == "Title 1"
+    base.rollback(before.number)
+    assert (base.fingerprint, base.get("e1").title, "new" in base) == (before.fingerprint, "Title 1", False)
+    assert base.version > after[0]
+    base.rollback(after[0])
+    assert base.fingerprint == after[1]
+    assert [version.entries for version in base.versions()][-4:] == [7, 6, 6, 6]
+    for wrong in (9999, 0):
+        with pytest.raises(KnowledgeError, match=f"no version {wrong}.*lists the versions"):
+            base.rollback(wrong)
+    assert base.fingerprint == after[1]
+
+
+def test_compacting_keeps_content_and_kept_versions(base: KnowledgeBase, pictures: Pictures) -> None:
+    for i in range(10):
+        base.upsert([Entry(f"m{i}", "M", images=(str(i),))], pictures)
+    first = base.versions()[0].number
+    before = (base.fingerprint, base.count(), base.count_pictures())
+    reader = KnowledgeBase.open(base.location)
+    base.compact()
+    assert (base.fingerprint, base.count(), base.count_pictures()) == before
+    assert base.versions()[0].number == first
+    assert reader.get("m3").title == "M"
+    base.delete(["m5"])
+    base.compact(keep=timedelta(0))
+    assert [version.fingerprint for version in base.versions()] == [base.fingerprint]
+    assert base.count_pictures() == 9
+    assert list(base.verify()) == []
+    assert base.picture(base.get("m9").images[0]) == picture(9)
+
+
+def test_small_files_are_joined_by_themselves(base: KnowledgeBase) -> None:
+    for i in range(MOST_FRAGMENTS + 4):
+        base.upsert([Entry(f"m{i % 40}", f"M{i}")])
+    assert not base._entries.crowded()
+    assert (base.get("m7").title, base.get("m1").title, base.count()) == ("M47", "M41", 46)
+    assert list(base.verify()) == []
+
+
+def test_an_old_index_hides_nothing(base: KnowledgeBase) -> None:
+    for path in (Path(base.location) / "entries.lance" / "_indices").rglob("*.lance"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reader = KnowledgeBase.open(base.location)
+    assert reader.get("e1").title == "Title 1"
+    reader.compact()
+    assert list(reader.verify()) == []

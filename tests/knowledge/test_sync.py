@@ -4,8 +4,9 @@ import pytest
 
 from pictures import picture
 from ravlm.errors import DatasetError, ImageError, KnowledgeError, PathError
-from ravlm.knowledge.build import build_from_dataset
+from ravlm.knowledge.build import build
 from ravlm.knowledge.rows import picture_id
+from ravlm.knowledge.sources.dataset import DatasetSource
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.knowledge.sync import SyncReport, sync
 from ravlm.records import Entry
@@ -16,7 +17,7 @@ from small_dataset import Lines, lines_of, write_dataset, write_lines
 def world(tmp_path: Path) -> tuple[KnowledgeBase, Path, Lines]:
     """A base built from a dataset of the source `s` and one entry of another; the file; its lines."""
     folder = write_dataset(tmp_path / "data")
-    build_from_dataset(folder, tmp_path / "kb")
+    build(DatasetSource(folder), tmp_path / "kb")
     base = KnowledgeBase.open(tmp_path / "kb")
     base.upsert([Entry("mine", "Mine", text="By hand.", source="hand")])
     return base, folder / "knowledge.jsonl", lines_of(folder / "knowledge.jsonl")
@@ -32,7 +33,7 @@ def test_a_build_keeps_text_and_pictures(world: tuple[KnowledgeBase, Path, Lines
 def test_a_second_run_changes_nothing(world: tuple[KnowledgeBase, Path, Lines]) -> None:
     base, file, _ = world
     before = (base.version, base.fingerprint)
-    report = sync(base, file)
+    report = sync(base, DatasetSource(file))
     assert report == SyncReport(added=0, replaced=0, unchanged=3, deleted=0, kept=1)
     assert not report.changed
     assert (base.version, base.fingerprint) == before
@@ -45,7 +46,7 @@ def test_a_source_becomes_equal_to_the_file(world: tuple[KnowledgeBase, Path, Li
     lines[2]["id"] = "d"
     write_lines(file, lines)
     before = base.version
-    assert sync(base, file, yes=True) == SyncReport(added=1, replaced=2, unchanged=0, deleted=1, kept=1)
+    assert sync(base, DatasetSource(file), yes=True) == SyncReport(added=1, replaced=2, unchanged=0, deleted=1, kept=1)
     assert [entry.id for entry in base.iterate()] == ["a", "b", "d", "mine"]
     assert base.get("a").text.endswith("2 eyes.")
     assert base.picture(base.get("b").images[0]) == picture(8)
@@ -53,7 +54,7 @@ def test_a_source_becomes_equal_to_the_file(world: tuple[KnowledgeBase, Path, Li
     assert base.sources() == {"hand": 1, "s": 3}
     after = base.version
     assert after > before
-    assert not sync(base, file).changed
+    assert not sync(base, DatasetSource(file)).changed
     assert base.version == after
 
 
@@ -62,19 +63,19 @@ def test_deleting_much_wants_a_yes(world: tuple[KnowledgeBase, Path, Lines]) -> 
     write_lines(file, lines[:2])
     before = base.fingerprint
     with pytest.raises(KnowledgeError, match=r"lacks 1 of the 3 entries .* 'c'; .*--yes"):
-        sync(base, file)
+        sync(base, DatasetSource(file))
     base.refresh()
     assert base.fingerprint == before
-    assert sync(base, file, yes=True).deleted == 1
+    assert sync(base, DatasetSource(file), yes=True).deleted == 1
 
 
 def test_deleting_little_does_not(world: tuple[KnowledgeBase, Path, Lines]) -> None:
     base, file, lines = world
     more: Lines = [{"id": f"x{i}", "title": "X", "text": "x", "source": "s"} for i in range(2)]
     write_lines(file, lines + more)
-    assert sync(base, file).added == 2
+    assert sync(base, DatasetSource(file)).added == 2
     write_lines(file, lines + more[:1])
-    assert sync(base, file).deleted == 1
+    assert sync(base, DatasetSource(file)).deleted == 1
 
 
 def test_any_fault_stops_the_whole_sync(world: tuple[KnowledgeBase, Path, Lines]) -> None:
@@ -93,10 +94,10 @@ def test_any_fault_stops_the_whole_sync(world: tuple[KnowledgeBase, Path, Lines]
     for change, error, said in faulty:
         write_lines(file, [*lines, new, {**new, "id": "bad", "images": []} | change])
         with pytest.raises(error, match=said):
-            sync(base, file)
+            sync(base, DatasetSource(file))
     write_lines(file, [])
     with pytest.raises(KnowledgeError, match="no entries"):
-        sync(base, file)
+        sync(base, DatasetSource(file))
     base.refresh()
     assert (base.version, base.fingerprint, base.count_pictures()) == before
 
@@ -105,11 +106,12 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "data")
     (folder / "images" / "2.png").write_bytes(b"nothing of the kind")
     with pytest.raises(ImageError, match=r"images/2\.png"):
-        build_from_dataset(folder, tmp_path / "kb")
+        build(DatasetSource(folder), tmp_path / "kb")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_build_tells_how_far_it_is(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    build_from_dataset(write_dataset(tmp_path / "data"), tmp_path / "kb", lambda *step: told.append(step))
-    assert told[-1] == ("building the knowledge base", 3, 3)
+    told: list[tuple[int, int, int]] = []
+    source = DatasetSource(write_dataset(tmp_path / "data"))
+    assert build(source, tmp_path / "kb", progress=lambda *step: told.append(step)).kept == 3
+    assert told[-1] == (source.size, source.size, 3)

@@ -18,6 +18,7 @@ Progress = Callable[[str, int, int], None]
 """Called with (what goes on, steps done, steps in all)."""
 
 _QUIET = 2.0  # seconds between two plain lines of a stage
+_SILENCE = 30.0  # seconds without a line while a source is read
 _WIDTH = 120  # characters, where there is no terminal
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -121,6 +122,51 @@ def _lines(description: str) -> Progress:
 
 def _named(description: str, stage: str) -> str:
     return clean(f"{description}: {stage}" if description and stage else description or stage)
+
+
+@contextmanager
+def filling(what: str) -> Iterator[Callable[[int, int, int], None]]:
+    """A function that is told (how much of a source is read, how much there is, entries so far) and shows it.
+
+    On stderr: a bar with entries, rate and the time that is left, or without a terminal a line every 10 % or 30 s.
+    """
+    began = time.monotonic()
+    last = (-1, began)
+
+    def line(done: int, size: int, entries: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        share = min(1.0, done / size) if size else 1.0
+        tenth = int(10 * share)
+        if tenth == last[0] and now - last[1] < _SILENCE:
+            return
+        last = tenth, now
+        warn(f"{what}: {share:.0%}, {_pace(entries, now - began, share)}")
+
+    if not sys.stderr.isatty():
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    shown = Console(stderr=True, markup=False, highlight=False)
+    text = TextColumn("{task.description}", markup=False)
+    pace = TextColumn("{task.fields[pace]}", markup=False)
+    with Bars(text, BarColumn(), TaskProgressColumn(markup=False), pace, console=shown) as bars:
+        task = bars.add_task(what, total=None, pace="")
+
+        def report(done: int, size: int, entries: int) -> None:
+            share = min(1.0, done / size) if size else 1.0
+            bars.update(task, completed=done, total=size, pace=_pace(entries, time.monotonic() - began, share))
+
+        yield report
+
+
+def _pace(entries: int, seconds: float, share: float) -> str:
+    rate = f", {entries / seconds:,.0f} a second" if seconds > 1 else ""
+    left = f", about {duration(seconds / share * (1 - share))} left" if 0 < share < 1 and seconds > 1 else ""
+    return f"{entries:,} entries{rate}{left}"
 
 
 def duration(seconds: float) -> str:

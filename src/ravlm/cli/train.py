@@ -15,6 +15,7 @@ STOPPED = 130
 EPILOG = examples(
     "ravlm train --data flags --out model",
     "ravlm train configs/small.toml --data flags --out model --seed 1",
+    "ravlm train --data flags --out model --knowledge flags-kb",
     "ravlm train --data flags --out model --resume",
 )
 
@@ -26,6 +27,10 @@ def train(
     *,
     data: Annotated[Path, typer.Option(metavar="DIR", help="The dataset's folder.")],
     out: Annotated[Path, typer.Option(metavar="MODEL", help="The folder to write: new or empty.")],
+    knowledge: Annotated[
+        str | None,
+        typer.Option(metavar="KB", help="The knowledge base to use in place of the dataset's; it holds its entries."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Decides everything that is drawn by lot; else the file's.")
     ] = (None),
@@ -49,9 +54,9 @@ def train(
     warn(f"Training on {device} in {precision}, seed {settings.training.seed}.")
     try:
         with progress() as report:
-            trained = train_model(settings, data, out, resume=resume, progress=report)
+            trained = train_model(settings, data, out, knowledge=knowledge, resume=resume, progress=report)
     except KeyboardInterrupt:
-        _tell_how_to_go_on(config, data, out, seed)
+        _tell_how_to_go_on(config, data, out, seed, knowledge)
         raise typer.Exit(STOPPED) from None
     except RavlmError:
         if not resume and not has_checkpoint(out):
@@ -103,13 +108,14 @@ def _check_data(data: Path) -> None:
         )
 
 
-def _tell_how_to_go_on(config: Path | None, data: Path, out: Path, seed: int | None) -> None:
+def _tell_how_to_go_on(config: Path | None, data: Path, out: Path, seed: int | None, knowledge: str | None) -> None:
     from ravlm.training.run import RUN
 
     if not (out / RUN).is_file():
         warn("Nothing was begun yet.")
         return
     command = ["ravlm", "train", *([str(config)] if config else []), "--data", str(data), "--out", str(out)]
+    command += ["--knowledge", knowledge] if knowledge else []
     command += [*(["--seed", str(seed)] if seed is not None else []), "--resume"]
     kept = (
         "The last checkpoint is kept"

@@ -1,67 +1,135 @@
-"""A knowledge base from a dataset's knowledge."""
+"""A knowledge base from a source: streamed, in bounded memory, taken up again after a kill."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ravlm.knowledge.store import KnowledgeBase
-from ravlm.lines import EntryLine
-from ravlm.records import Entry
-from ravlm.safe.files import remove_folder, replace_folder_atomic, temporary_folder
-from ravlm.safe.images import read_image_bytes
-from ravlm.safe.jsonl import Fault, read_models, refuse
-from ravlm.safe.paths import inside
+from ravlm.errors import KnowledgeError, PathError, RavlmError
+from ravlm.knowledge.building import Building, building_folder
+from ravlm.knowledge.pictures import Prepared
+from ravlm.knowledge.sources.part import Part, Source
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what goes on, steps done, steps in all)."""
+Progress = Callable[[int, int, int], None]
+"""Called with (how much of the source is read, how much there is, entries so far)."""
 
-_AT_ONCE = 5000  # entries in one commit
+_ROWS = 5_000  # entries in one commit,
+_BYTES = 64_000_000  # or so many bytes of them
+_MEMORY = 400_000_000  # bytes that the store takes at most, measured at a million entries
+_SPARE = 1.2  # of the estimate must be free
 
 
-def build_from_dataset(dataset: Path, out: Path, progress: Progress | None = None) -> None:
-    """Build a base from the `knowledge.jsonl` of a dataset's folder. It appears at `out` when it is whole.
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What became of a source: records `read`, entries `kept`, and what was `skipped` with the reasons.
+
+    `resumed` says that a killed build was taken up.
+    """
+
+    read: int
+    kept: int
+    skipped: Mapping[str, int]
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a build needs, in bytes: on the `disk`, of which so many are `free`, and of `memory` at most."""
+
+    disk: int
+    free: int
+    memory: int
+
+
+def estimate(source: Source, out: Path) -> Estimate:
+    """What building from a source will need, from its size and what such sources were measured to take.
 
     Raises:
-        DatasetError: every fault of `knowledge.jsonl`.
-        PathError: something is in the way at `out`, or a picture is missing.
-        ImageError: a picture can't be decoded.
+        PathError: the disk has less room than that.
     """
-    entries = read_entries(dataset / "knowledge.jsonl")
-    temporary = temporary_folder(out)
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    needed = Estimate(round(source.size * source.expansion), shutil.disk_usage(above).free, _MEMORY + source.memory)
+    if needed.disk * _SPARE > needed.free:
+        raise PathError(
+            f"The base will take about {needed.disk / 1e6:,.0f} MB in {above}, where {needed.free / 1e6:,.0f} MB are "
+            "free. Make room, give another --out, or a --limit."
+        )
+    return needed
+
+
+def build(source: Source, out: Path, *, limit: int | None = None, progress: Progress = lambda *_: None) -> BuildReport:
+    """Build a base from a source. It appears at `out` when it is whole.
+
+    What is done is kept beside `out`, so the same call after a kill goes on where it was and ends with the same
+    fingerprint. Of entries with the same id the first is kept.
+
+    Args:
+        source: what to read.
+        out: the folder to write: new or empty.
+        limit: entries to stop after.
+        progress: told how far it is.
+
+    Raises:
+        PathError: something is in the way at `out`, or another process is building there.
+        KnowledgeError: an unfinished build has other settings, nothing became an entry, or one can't be kept.
+        FormatError: the source is damaged.
+    """
+    building = Building(out, _identity(source) | {"limit": limit})
+    source.workspace = building.workspace
+    resumed = building.place is not None
     try:
-        base = temporary / "base"
-        fill(KnowledgeBase.create(base), entries, dataset, progress)
-        replace_folder_atomic(base, out)
+        for prepared, part in _batches(building, source, limit):
+            building.write(prepared, part.place)
+            progress(part.done, source.size, building.tally.entries)
+        _check_found(building, source)
+        building.finish()
+    except RavlmError as error:
+        if source.strict or not isinstance(error, PathError):  # the source must be mended, so nothing goes on
+            building.discard()
+        raise
     finally:
-        remove_folder(temporary)
+        building.close()
+    tally = building.tally
+    return BuildReport(tally.read, tally.entries, dict(sorted(tally.skipped.items())), resumed)
 
 
-def fill(base: KnowledgeBase, entries: list[Entry], folder: Path, progress: Progress | None = None) -> None:
-    """Put entries into a base, with pictures whose paths are relative to `folder`, and close it."""
-    for start in range(0, len(entries), _AT_ONCE):
-        if progress is not None:
-            progress("building the knowledge base", start, len(entries))
-        base.upsert(entries[start : start + _AT_ONCE], pictures_below(folder))
-    if progress is not None:
-        progress("building the knowledge base", len(entries), len(entries))
-    base.close()
+def _check_found(building: Building, source: Source) -> None:
+    if not building.tally.entries:
+        left_out = ", ".join(f"{count:,} {reason}" for reason, count in building.tally.skipped.items())
+        raise KnowledgeError(
+            f"Nothing in {source.path} became an entry: {building.tally.read:,} records were read"
+            + (f"; left out: {left_out}" if left_out else "")
+            + f". Is it of the kind {source.kind!r}?"
+        )
 
 
-def read_entries(path: Path) -> list[Entry]:
-    """The entries of a `knowledge.jsonl`.
-
-    Raises:
-        DatasetError: every fault of the file, repeated ids among them.
-    """
-    faults: list[Fault] = []
-    entries: dict[str, Entry] = {}
-    for number, line in read_models(path, EntryLine, faults):
-        if line.id in entries:
-            faults.append(Fault(path.name, number, "id", f"{line.id!r} again", "an id of its own"))
-        entries[line.id] = line.record()
-    refuse(str(path), faults)
-    return list(entries.values())
+def _identity(source: Source) -> dict[str, Any]:
+    """What must be the same for a build to be taken up: the source as it is, and how it is read."""
+    modified = source.path.stat().st_mtime_ns if source.path.is_file() else None
+    told = {"kind": source.kind, "name": source.name, "path": str(source.path.absolute()), "size": source.size}
+    return told | {"modified": modified} | source.settings()
 
 
-def pictures_below(folder: Path) -> Callable[[str], bytes]:
-    """A function from paths relative to `folder` to the bytes of the pictures there."""
-    return lambda relative: read_image_bytes(inside(folder, relative))
+def unfinished(out: Path) -> bool:
+    """Whether a build for `out` was begun and not finished."""
+    return building_folder(out).is_dir()
+
+
+def _batches(building: Building, source: Source, limit: int | None) -> Iterator[tuple[list[Prepared], Part]]:
+    """Parts enough for a commit, and the last of them."""
+    batch: list[Prepared] = []
+    for part in source.parts(building.place):
+        left = None if limit is None else limit - building.tally.entries
+        entries = part.entries[:left]
+        prepared = building.prepare(entries, source)
+        building.tally.count(part, len(entries), prepared.left_out)
+        batch.append(prepared)
+        full = left is not None and len(part.entries) >= left
+        if full or sum(p.rows.num_rows for p in batch) >= _ROWS or sum(p.rows.nbytes for p in batch) >= _BYTES:
+            yield batch, part
+            batch = []
+        if full:
+            return
+    if batch:
+        yield batch, part

@@ -2,6 +2,8 @@
 
 import re
 
+from sentencex import get_sentence_boundaries
+
 from ravlm.records import Entry, Passage
 
 LONGEST = {"zh": 140, "ja": 140, "ko": 200}  # characters; a character of these says more
@@ -10,27 +12,35 @@ LONGEST_ELSE = 320
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
 _LETTER = re.compile(r"[^\W\d_]")
-_ABBREVIATION = re.compile(
-    r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Mt|Ft|Prof|Gen|Col|Sgt|Lt|Rev|Jr|Sr|Inc|Ltd|Co|Corp|Bros|Nos?|vs|approx|ca|cf|e\.g|i\.e"
-    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
+_SPACE = re.compile(r"[^\S \n]")
+_SHORT = ("approx.", " ca.", " cf.", " vs.")  # abbreviations that go on and that sentencex does not know
+_MISSED = re.compile(
+    r"[。！？…]+[”’」』）]*"  # before a figure or a Latin letter
+    r"|(?:\d ?|\.)[^\W\d_]{1,2}[²³]?\.(?=\s+[^\Wa-z_])"  # "elevation of 2,684 m. The", "the domain .ca. The"
+    r"|\n\s*\n|\n(?=[-*•])"
 )
-_GOES_ON = re.compile(r"\s+[^\W\d_A-Z]")
 _LETTERS = rf"(?:(?![{_CJK}])(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0dff]))+"  # with their accents and vowel signs
 _WORD = re.compile(rf"[{_CJK}]|(?:(?<![^\W{_CJK}])(?<![)\]])[-−])?\d+(?:[.,]\d+)*|{_LETTERS}|[^\s]")
-_END = re.compile(r"[。！？…]+[”’」』）]*|[.!?]+[\"'”’)\]]*(?=\s|$)|\n\s*\n|\n(?=[-*•])")
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    """The spans of a text's sentences, in order, without the space around them; English and Chinese."""
-    spans, start = [], 0
-    for end in _END.finditer(text):
-        if end.group()[0] == "." and _ABBREVIATION.search(text, start, end.start() + 1):
-            continue
-        if end.group() == "." and (after := _GOES_ON.match(text, end.end())) and after.group()[-1].islower():
-            continue
-        spans.append((start, end.end()))
-        start = end.end()
-    spans.append((start, len(text)))
+def sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
+    """The spans of a text's sentences, in order, without the space around them.
+
+    sentencex finds them, with the abbreviations of the language, where it knows it. Added are the ends that it passes
+    over: of a Chinese sentence before a figure or a Latin letter, of an English one after a unit or a domain, of a
+    paragraph or an item of a list.
+    """
+    even = _SPACE.sub(" ", text)  # it counts on plain spaces
+    spans = []
+    for found in get_sentence_boundaries(language.partition("-")[0] or "en", even):
+        start, end = found["start_index"], found["end_index"]
+        for missed in _MISSED.finditer(even, start, end):
+            spans.append((start, missed.end()))
+            start = missed.end()
+        before = even[max(0, start - 8) : start].rstrip()
+        if spans and before.endswith(".") and (even[start].islower() or before.endswith(_SHORT)):
+            start = spans.pop()[0]
+        spans.append((start, end))
     trimmed = (_trim(text, *span) for span in spans)
     return [span for span in trimmed if span[0] < span[1]]
 
@@ -54,7 +64,7 @@ def passages(entry: Entry) -> tuple[Passage, ...]:
     """
     made: list[Passage] = []
     for title, text, language in texts_of(entry):
-        for span in _spans(text, LONGEST.get(language.partition("-")[0], LONGEST_ELSE)):
+        for span in _spans(text, language):
             made.append(
                 Passage(
                     id=f"{entry.id}#{len(made)}",
@@ -91,9 +101,10 @@ def guess_language(text: str) -> str:
     return "zh" if 2 * cjk > len(_LETTER.findall(text)) else "en"
 
 
-def _spans(text: str, longest: int) -> list[tuple[int, int]]:
+def _spans(text: str, language: str) -> list[tuple[int, int]]:
+    longest = LONGEST.get(language.partition("-")[0], LONGEST_ELSE)
     spans: list[tuple[int, int]] = []
-    for sentence in sentences(text):
+    for sentence in sentences(text, language):
         for start, end in _pieces(text, *sentence, longest):
             if spans and end - spans[-1][0] <= longest and "\n\n" not in text[spans[-1][1] : start]:
                 spans[-1] = (spans[-1][0], end)

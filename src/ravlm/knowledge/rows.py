@@ -1,12 +1,11 @@
 """How an entry lies in the base: its canonical JSON, the hash of that, and the columns of the two tables."""
 
 import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import asdict
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
+import orjson
 import pyarrow as pa
 
 from ravlm.errors import KnowledgeCorrupt, KnowledgeError
@@ -14,6 +13,7 @@ from ravlm.records import Entry, Section
 
 HASH_BYTES = 32
 LONGEST_ID = 512  # characters
+ROW = ("id", "hash", "source", "language", "title", "record")
 
 ENTRIES = pa.schema(
     [
@@ -43,13 +43,25 @@ def canonical(entry: Entry) -> str:
     if not 0 < len(entry.id) <= LONGEST_ID:
         raise KnowledgeError(f"An entry's id has 1 to {LONGEST_ID} characters; found {entry.id[:40]!r}.")
     try:
-        text = json.dumps(asdict(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
+        if entry.meta and not _plain(entry.meta):
+            raise TypeError("its meta holds a number that is no number")
+        return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode()
+    except (TypeError, RecursionError) as error:
         raise KnowledgeError(
-            f"The entry {entry.id!r} can't be kept: {error}. Its text and meta hold only what JSON can say."
+            f"The entry {entry.id!r} can't be kept: {error}. Its text and meta hold only what JSON can say, and whole "
+            "numbers of at most 64 bits."
         ) from error
-    return text
+
+
+def _plain(meta: Any) -> bool:
+    """Whether JSON can say all of it: orjson writes NaN and infinity as null."""
+    if b"null" not in orjson.dumps(meta):
+        return True
+    if isinstance(meta, Mapping):
+        return all(map(_plain, meta.values()))
+    if isinstance(meta, list | tuple):
+        return all(map(_plain, meta))
+    return not isinstance(meta, float) or math.isfinite(meta)
 
 
 def content_hash(record: str) -> bytes:
@@ -64,50 +76,59 @@ def picture_id(data: bytes) -> str:
 
 def entry_table(entries: Iterable[Entry]) -> pa.Table:
     """The entries as rows of `ENTRIES`; the last one wins where an id repeats."""
-    rows: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        record = canonical(entry)
-        rows[entry.id] = {
-            "id": entry.id,
-            "hash": content_hash(record),
-            "source": entry.source,
-            "language": entry.language,
-            "title": entry.title,
-            "record": record,
-        }
-    return pa.Table.from_pylist(list(rows.values()), schema=ENTRIES)
+    last = {entry.id: entry for entry in entries}
+    records = [canonical(entry) for entry in last.values()]
+    columns = {
+        "id": list(last),
+        "hash": [content_hash(record) for record in records],
+        "source": [entry.source for entry in last.values()],
+        "language": [entry.language for entry in last.values()],
+        "title": [entry.title for entry in last.values()],
+        "record": records,
+    }
+    return pa.table(columns, schema=ENTRIES)
 
 
-def checked_entry(row_id: str, stored_hash: bytes, record: str) -> Entry:
-    """The entry of a row.
+def row(row_id: str, record: str, source: str = "", language: str = "", title: str = "") -> dict[str, Any]:
+    """A row of `ENTRIES` with its hash."""
+    return {
+        "id": row_id,
+        "hash": content_hash(record),
+        "source": source,
+        "language": language,
+        "title": title,
+        "record": record,
+    }
+
+
+def checked_entry(row: dict[str, Any]) -> Entry:
+    """The entry of a row that has the columns of `ROW`.
 
     Raises:
-        KnowledgeCorrupt: the row's hash does not fit its content, or its id is another entry's.
+        KnowledgeCorrupt: the row's hash does not fit its content, or another column says other than the content.
     """
-    if content_hash(record) != stored_hash:
+    entry_id = row["id"]
+    if content_hash(row["record"]) != row["hash"]:
         raise KnowledgeCorrupt(
-            f"The entry {row_id!r} is damaged: its content does not fit its stored hash. Nothing of it is used. "
-            "Remove it with `ravlm knowledge remove` and write it again, or restore the base from a copy."
+            f"The entry {entry_id!r} is damaged: its content does not fit its stored hash. Nothing of it is used. "
+            "Write it again with `ravlm knowledge set` or `sync`, go back with `ravlm knowledge rollback`, or restore "
+            "the base from a copy."
         )
-    entry = parse(record)
-    if entry.id != row_id:
-        raise KnowledgeCorrupt(f"The row {row_id!r} is damaged: it holds the entry {entry.id!r}. Restore the base.")
+    entry = parse(row["record"])
+    for column in ("id", "source", "language", "title"):
+        if row[column] != getattr(entry, column):
+            raise KnowledgeCorrupt(
+                f"The entry {entry.id!r} is damaged: its column {column!r} says {row[column][:80]!r}, its content "
+                f"{getattr(entry, column)[:80]!r}. Write it again, or restore the base from a copy."
+            )
     return entry
 
 
 def parse(record: str) -> Entry:
     """The entry that canonical JSON says."""
-    values = json.loads(record)
+    values = orjson.loads(record)
     values["sections"] = tuple(Section(**section) for section in values["sections"])
     values["images"] = tuple(values["images"])
     values["aliases"] = tuple(values["aliases"])
     values["facts"] = tuple((relation, value) for relation, value in values["facts"])
     return Entry(**values)
-
-
-def multiset_hash(hashes: Iterable[bytes]) -> str:
-    """The sum modulo 2**256 of 32-byte hashes, as 64 hex digits: the same in whatever order they come."""
-    joined = np.frombuffer(b"".join(hashes), dtype=">u4").reshape(-1, HASH_BYTES // 4)
-    words = [int(word) for word in joined.astype(np.uint64).sum(axis=0)]
-    total = sum(word << 32 * place for place, word in enumerate(reversed(words)))
-    return f"{total % 2 ** (8 * HASH_BYTES):064x}"

@@ -1,72 +1,103 @@
-"""The knowledge base: entries and pictures in two LanceDB tables of one folder.
+"""The knowledge base: entries and pictures in two Lance tables of one folder, or of one S3-compatible location.
 
-    base.json  entries.lance/  pictures.lance/
+    entries.lance/  pictures.lance/
 
 Pictures are named by the hash of their bytes and written before the entries that name them, so a reader never finds an
 entry without its pictures. A writer commits to the newest version; a reader stays at the version it opened until it
-asks for the newest. Lance does not notice a flipped bit in a data file, so every read checks a hash.
+asks for another. Lance does not notice a flipped bit in a data file, so every read checks a hash.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
-from ravlm.errors import FormatError, KnowledgeCorrupt, KnowledgeError, PathError
-from ravlm.knowledge.pictures import Pictures, Prepared, picture_batches, prepare
-from ravlm.knowledge.rows import ENTRIES, PICTURES, checked_entry, multiset_hash, picture_id
-from ravlm.knowledge.tables import Table, among
-from ravlm.records import Entry
-from ravlm.safe.files import remove_folder, replace_folder_atomic, temporary_folder, write_text_atomic
+import pyarrow.compute as pc
+from lance.dataset import LanceDataset
 
-FORMAT = 1
-CARD = "base.json"
-WITHIN_A_MODEL = "knowledge"
-_ROW = ("id", "hash", "record")
+from ravlm.errors import KnowledgeCorrupt, KnowledgeError
+from ravlm.knowledge.changes import Plan, added, ids_of, of_source, planned, stamp_of, without
+from ravlm.knowledge.pictures import PICTURES_ONLY, Pictures, Prepared, added_pictures, picture_batches, prepare, turn
+from ravlm.knowledge.places import find_base, is_remote
+from ravlm.knowledge.rows import ROW, checked_entry, picture_id
+from ravlm.knowledge.stamp import ENTRIES_ONLY, STAMP_ID, Stamp
+from ravlm.knowledge.tables import Change, Options, Table, rows_of
+from ravlm.knowledge.verify import damage
+from ravlm.records import Entry
+from ravlm.safe.files import remove_folder, replace_folder_atomic, temporary_folder
+
+KEPT = timedelta(days=7)
+"""How long versions can be gone back to, unless told otherwise."""
 _REMEMBERED = 4096  # entries that `get` keeps, checked, for the version that is read
 _COMPARED = 20_000  # ids looked at for the nearest to an unknown one
+_TAKEN = 2_000  # entries that `iterate` reads at once
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version that is kept: its number, when it was made (local time), how much it holds."""
+
+    number: int
+    made: datetime
+    entries: int
+    fingerprint: str
 
 
 class KnowledgeBase:
-    """A folder of entries, open at one version. Make one with `create`, open one with `open`.
+    """Entries and pictures, open at one version. Make one with `create`, open one with `open`.
 
-    Methods that read raise `KnowledgeCorrupt` where the files are damaged, never wrong content.
+    Methods that read raise `KnowledgeCorrupt` where the files are damaged, never wrong content. Methods that change
+    something do it in one commit, or not at all, and move to the newest version.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._entries = Table(folder, "entries")
-        self._pictures = Table(folder, "pictures")
-        self._fingerprint: str | None = None
-        self._got: dict[str, Entry] = {}
+    def __init__(self, location: str | Path, options: Options | None = None, version: int | None = None) -> None:
+        self.location = str(location)
+        self._entries = Table(self.location, "entries", options)
+        self._pictures = Table(self.location, "pictures", options)
+        self._pin(version)
 
     @classmethod
-    def create(cls, path: Path) -> "KnowledgeBase":
+    def create(cls, path: str | Path, options: Options | None = None) -> "KnowledgeBase":
         """An empty base in a new folder, opened.
+
+        Args:
+            path: a folder, or a location as `s3://bucket/name`.
+            options: what Lance needs to reach a location (`aws_access_key_id`, `aws_endpoint`, ...); without it, the
+                environment's.
 
         Raises:
             PathError: something is in the way at `path`, or it can't be written.
         """
-        temporary = temporary_folder(path)
+        if is_remote(path):
+            _create(str(path), options)
+            return cls(path, options)
+        temporary = temporary_folder(Path(path))
         try:
-            Table.create(temporary, "entries", ENTRIES)
-            Table.create(temporary, "pictures", PICTURES)
-            write_text_atomic(temporary / CARD, json.dumps({"format": FORMAT}))
-            replace_folder_atomic(temporary, path)
+            _create(str(temporary), options)
+            replace_folder_atomic(temporary, Path(path))
         finally:
             remove_folder(temporary)
         return cls(path)
 
     @classmethod
-    def open(cls, path: Path) -> "KnowledgeBase":
-        """The base in a folder, or in the folder of a model, at its newest version.
+    def open(cls, path: str | Path, options: Options | None = None, version: int | None = None) -> "KnowledgeBase":
+        """The base at a location, or in the folder of a model.
+
+        Args:
+            path: a folder, or a location as `s3://bucket/name`.
+            options: as for `create`.
+            version: the version to read; without it, the newest.
 
         Raises:
             PathError: there is no base.
-            FormatError: the base is of a newer format.
+            KnowledgeError: there is no such version.
+            FormatError: the base is of another format.
+            KnowledgeCorrupt: the version's entries are not as many as its stamp says.
         """
-        return cls(find_base(path))
+        return cls(find_base(path), options, version)
 
     @property
     def version(self) -> int:
@@ -77,48 +108,69 @@ class KnowledgeBase:
     def fingerprint(self) -> str:
         """What the base holds, as 64 hex digits: the sum modulo 2**256 of the entries' hashes.
 
-        Two bases with the same entries have the same one, whatever their history. It is summed from the stored
-        hashes once a version: a number kept beside them could fall behind them.
+        Two bases with the same entries have the same one, whatever their history. It is kept in the version's stamp.
         """
-        if self._fingerprint is None:
-            self._fingerprint = multiset_hash(self._entries.columns(["hash"])["hash"].to_pylist())
-        return self._fingerprint
+        return self._stamp.fingerprint
 
     def refresh(self) -> bool:
         """Move to the newest version; True when it is another."""
         before = self.version
-        self._entries.pin()
-        self._pictures.pin()
-        if changed := self.version != before:
-            self._fingerprint = None
-            self._got.clear()
-        return changed
+        if self._entries.latest() != before:
+            self._pin(None)
+        return self.version != before
 
     def close(self) -> None:
         """Let go of the files; the base can't be read any more."""
         self._entries.close()
         self._pictures.close()
 
+    def versions(self, newest: int | None = None) -> list[Version]:
+        """The versions that are kept, oldest first; only the `newest` so many, where that is given."""
+        numbered = sorted(self._entries.versions())
+        made = []
+        for number, when in numbered[-newest:] if newest else numbered:
+            stamp = stamp_of(self._entries.at(number), self.location)
+            made.append(Version(number, when, stamp.entries, stamp.fingerprint))
+        return made
+
+    def rollback(self, version: int) -> None:
+        """Make the base hold what it held at a version. This is a change like others: it can be gone back on too.
+
+        Raises:
+            KnowledgeError: there is no such version.
+            KnowledgeCorrupt: that version is damaged.
+        """
+        self._pin(version)
+        self._entries.restore()
+        self._pin(None)
+
     def count(self) -> int:
         """How many entries there are."""
-        return self._entries.count()
+        return self._stamp.entries
 
     def count_pictures(self) -> int:
         """How many pictures there are, also of entries that are gone."""
-        return self._pictures.count()
+        return self._pictures.count() - 1  # the row that is no picture
 
     def sources(self) -> dict[str, int]:
         """How many entries each source has."""
-        return dict(sorted(Counter(self._entries.columns(["source"])["source"].to_pylist()).items()))
+        counts: Counter[str] = Counter()
+        for batch in self._entries.scan(["source"], 100_000, ENTRIES_ONLY):
+            counts.update({pair["values"]: pair["counts"] for pair in pc.value_counts(batch["source"]).to_pylist()})
+        return dict(sorted(counts.items()))
 
-    def hashes(self) -> dict[str, tuple[str, bytes]]:
-        """Every entry's source and content hash, by id."""
-        rows = self._entries.columns(["id", "source", "hash"])
-        pairs = zip(rows["source"].to_pylist(), rows["hash"].to_pylist(), strict=True)
-        return dict(zip(rows["id"].to_pylist(), pairs, strict=True))
+    def hashes(self, source: str | None = None) -> dict[str, bytes]:
+        """The content hash of every entry, or of every entry of a source, by id."""
+        rows = self._entries.columns(["id", "hash"], ENTRIES_ONLY if source is None else of_source(source))
+        return dict(zip(rows["id"].to_pylist(), rows["hash"].to_pylist(), strict=True))
+
+    def sources_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """The sources of those of these entries that are there, by id."""
+        rows = self._entries.rows(ids, ["id", "source"])
+        return dict(zip(rows["id"].to_pylist(), rows["source"].to_pylist(), strict=True))
 
     def __contains__(self, entry_id: object) -> bool:
-        return isinstance(entry_id, str) and self._entries.rows([entry_id], ["id"]).num_rows > 0
+        return isinstance(entry_id, str) and entry_id != STAMP_ID and bool(self.sources_of([entry_id]))
 
     def get(self, entry_id: str) -> Entry:
         """The entry with this id.
@@ -129,26 +181,43 @@ class KnowledgeBase:
         """
         if entry_id in self._got:
             return self._got[entry_id]
-        rows = self._entries.rows([entry_id], _ROW).to_pylist()
+        rows = self._entries.rows([entry_id], ROW).to_pylist() if entry_id != STAMP_ID else []
         if not rows:
             raise self._unknown([entry_id])
         if len(rows) > 1:
             raise KnowledgeCorrupt(f"The entry {entry_id!r} is there {len(rows)} times. Restore the base from a copy.")
-        entry = checked_entry(rows[0]["id"], rows[0]["hash"], rows[0]["record"])
+        entry = checked_entry(rows[0])
+        if entry.id != entry_id:
+            raise KnowledgeCorrupt(
+                f"The index of {self.location} finds {entry.id!r} for {entry_id!r}: it is damaged. `ravlm knowledge "
+                "compact` makes it anew."
+            )
         if len(self._got) >= _REMEMBERED:
             self._got.clear()
         self._got[entry_id] = entry
         return entry
 
     def iterate(self) -> Iterator[Entry]:
-        """Every entry, in the order of their ids. Errors: `KnowledgeCorrupt`, as `get`."""
-        before = ""
-        for batch in self._entries.batches(_ROW):
-            for row in batch.to_pylist():
-                if row["id"] == before:
-                    raise KnowledgeCorrupt(f"The entry {before!r} is there twice. Restore the base from a copy.")
-                before = row["id"]
-                yield checked_entry(row["id"], row["hash"], row["record"])
+        """Every entry, in the order of their ids.
+
+        Raises:
+            KnowledgeCorrupt: as `get`; also where entries are lost or there more than once, after the last one.
+        """
+        ids = self._entries.columns(["id"])["id"]
+        order = pc.sort_indices(ids)
+        stamps = pc.sum(pc.equal(ids, STAMP_ID)).as_py()
+        seen = Stamp()
+        for start in range(stamps, len(order), _TAKEN):
+            rows = self._entries.take(order[start : start + _TAKEN].to_pylist(), ROW).to_pylist()
+            for row in rows:
+                yield checked_entry(row)
+            seen = seen.plus([row["hash"] for row in rows])
+        if seen != self._stamp:
+            raise KnowledgeCorrupt(
+                f"The knowledge base {self.location} holds {seen.entries:,} entries that are not the "
+                f"{self._stamp.entries:,} of its stamp: some are lost, or there more than once. `ravlm knowledge "
+                "verify` tells which; go back with `ravlm knowledge rollback`, or restore it from a copy."
+            )
 
     def picture(self, image_id: str) -> bytes:
         """The bytes of a picture's file.
@@ -160,7 +229,7 @@ class KnowledgeBase:
         rows = self._pictures.rows([image_id], ["bytes"]).to_pylist()
         if not rows:
             raise KnowledgeError(
-                f"The base {self.folder} has no picture {image_id!r}. `ravlm knowledge show` lists ids."
+                f"The base {self.location} has no picture {image_id!r}. `ravlm knowledge show` lists ids."
             )
         data: bytes = rows[0]["bytes"]
         if picture_id(data) != image_id:
@@ -169,22 +238,39 @@ class KnowledgeBase:
             )
         return data
 
-    def prepare(self, entries: Iterable[Entry], pictures: Pictures | None = None) -> Prepared:
-        """Check a change without making it. Arguments and errors are those of `upsert`."""
-        return prepare(entries, pictures, self._known_pictures)
+    def prepare(self, entries: Iterable[Entry], pictures: Pictures | None = None, *, strict: bool = True) -> Prepared:
+        """Check a change without making it. Arguments and errors are those of `upsert`.
 
-    def commit(self, prepared: Prepared, *, only: Sequence[str] = ()) -> None:
-        """Make a prepared change in one step, then move to the newest version.
+        Where `strict` is not asked for, an entry is kept without the pictures that can't be read.
+        """
+        return prepare(entries, pictures, self._known_pictures, strict=strict)
 
-        With `only`, the entries of these sources that are not in the change are deleted in the same step.
+    def commit(self, prepared: Prepared, *, delete: Sequence[str] = ()) -> bool:
+        """Make a prepared change in one step, and delete these entries in the same.
+
+        Returns:
+            False where the base holds all of it already; then nothing is written.
 
         Raises:
             ConflictError: other writers were faster, time after time.
         """
+        self.add_pictures(prepared)
+        return self._commit(lambda newest: planned(newest, self.location, prepared.rows, delete))
+
+    def add_pictures(self, prepared: Prepared) -> None:
+        """Write the pictures that a prepared change brings; they go before the entries that name them."""
         for batch in picture_batches(prepared):
-            self._pictures.merge(batch, update=False)
-        self._entries.merge(prepared.rows, delete=among("source", only) if only else None)
-        self.refresh()
+            self._pictures.commit(partial(added_pictures, location=self.location, rows=batch))
+
+    def add(self, entries: Iterable[Entry], pictures: Pictures | None = None) -> None:
+        """Add new entries in one step. Arguments and errors are those of `upsert`.
+
+        Raises:
+            KnowledgeError: also where one of the ids is there already; then none is added.
+        """
+        prepared = self.prepare(entries, pictures)
+        self.add_pictures(prepared)
+        self._commit(lambda newest: added(newest, self.location, prepared.rows))
 
     def upsert(self, entries: Iterable[Entry], pictures: Pictures | None = None) -> None:
         """Add entries, or replace those with the same ids, in one step. Nothing is written where one is at fault.
@@ -199,86 +285,92 @@ class KnowledgeBase:
             KnowledgeError: an entry can't be kept, or names a picture that is not there.
             ConflictError: other writers were faster, time after time.
         """
-        prepared = self.prepare(entries, pictures)
-        if prepared.rows.num_rows:
-            self.commit(prepared)
+        self.commit(self.prepare(entries, pictures))
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Delete entries in one step; their pictures stay.
+    def delete(self, ids: Sequence[str] = (), *, source: str | None = None) -> int:
+        """Delete entries in one step, by their ids or by their source; their pictures stay until `compact`.
+
+        Returns:
+            How many are deleted.
 
         Raises:
-            KnowledgeError: one of them is not there; then none is deleted.
+            KnowledgeError: one of them is not there, or the source has none; then none is deleted.
             ConflictError: other writers were faster, time after time.
         """
-        self.refresh()
-        there = set(self._entries.rows(list(ids), ["id"])["id"].to_pylist())
-        if missing := [entry_id for entry_id in ids if entry_id not in there]:
-            raise self._unknown(missing)
-        if ids:
-            self._entries.delete(list(ids))
-            self.refresh()
+        deleted: list[str] = []
 
-    def damage(self) -> Iterator[str]:
-        """Read everything and tell what does not fit: damaged or repeated entries and pictures, pictures that lack."""
-        named: dict[str, str] = {}
-        before = None
-        for batch in self._entries.batches(_ROW):
-            for row in batch.to_pylist():
-                if row["id"] == before:
-                    yield f"entry {row['id']!r}: it is there more than once"
-                before = row["id"]
-                try:
-                    entry = checked_entry(row["id"], row["hash"], row["record"])
-                except KnowledgeCorrupt as error:
-                    yield f"entry {row['id']!r}: {error}"
-                else:
-                    named.update(dict.fromkeys(entry.images, entry.id))
-        for batch in self._pictures.batches(["id", "bytes"], size=100):
-            for row in batch.to_pylist():
-                named.pop(row["id"], None)
-                if picture_id(row["bytes"]) != row["id"]:
-                    yield f"picture {row['id']}: its bytes do not fit its id"
-        for image_id, entry_id in named.items():
-            yield f"entry {entry_id!r}: its picture {image_id} is not in the base"
+        def plan(newest: LanceDataset) -> Change | None:
+            deleted[:] = ids_of(newest, self.location, source) if source is not None else dict.fromkeys(ids)
+            there = set(rows_of(newest, deleted, ["id"], self.location)["id"].to_pylist()) - {STAMP_ID}
+            if missing := [entry_id for entry_id in deleted if entry_id not in there]:
+                raise self._unknown(missing)
+            if source is not None and not deleted:
+                known = ", ".join(repr(name) for name in self.sources())
+                raise KnowledgeError(f"{self.location} has no entries of the source {source!r}; it has: {known}.")
+            return without(newest, self.location, deleted)
 
-    def _known_pictures(self) -> frozenset[str]:
+        self._commit(plan)
+        return len(deleted)
+
+    def compact(self, keep: timedelta = KEPT) -> None:
+        """Join small files, make the index anew, and let go of what only versions older than `keep` need.
+
+        Content and fingerprint stay; readers of versions that are let go must `refresh`. With a `keep` of nothing,
+        pictures that no entry names are deleted too: then nobody else may be writing. Small files are also joined by
+        themselves when many changes have piled up.
+        """
+        if not keep:
+            named = {image_id for entry in self.iterate() for image_id in entry.images}
+            ids = self._pictures.columns(["id"], PICTURES_ONLY)["id"].to_pylist()
+            self._pictures.delete([image_id for image_id in ids if image_id not in named])
+        for table in (self._entries, self._pictures):
+            table.compact(whole=True)
+            table.forget(keep)
+        self._pin(None)
+
+    def verify(self) -> Iterator[str]:
+        """Read everything and tell what does not fit, a line each: see `ravlm.knowledge.verify.damage`."""
+        return damage(self._entries, self._pictures, self._stamp)
+
+    def _commit(self, plan: Plan) -> bool:
+        before = self.version
+        changed = self._entries.commit(plan)
+        if changed and self._entries.crowded():
+            self._entries.compact()
+        if self.version != before:
+            self._look()
+        return changed
+
+    def _pin(self, version: int | None) -> None:
+        self._entries.pin(version)
         self._pictures.pin()
-        return frozenset(self._pictures.columns(["id"])["id"].to_pylist())
+        self._look()
+
+    def _look(self) -> None:
+        """Take in the version that is pinned now."""
+        self._got: dict[str, Entry] = {}
+        self._stamp = stamp_of(self._entries.pinned, self.location)
+        if (rows := self._entries.count()) != self._stamp.entries + 1:
+            raise KnowledgeCorrupt(
+                f"The knowledge base {self.location} has {rows - 1:,} entries at version {self.version}, and its stamp "
+                f"says {self._stamp.entries:,}: files are damaged. Go back with `ravlm knowledge rollback`, or restore "
+                "the base from a copy."
+            )
+
+    def _known_pictures(self, ids: Set[str]) -> Set[str]:
+        self._pictures.pin()
+        return set(self._pictures.rows(sorted(ids), ["id"])["id"].to_pylist())
 
     def _unknown(self, missing: Sequence[str]) -> KnowledgeError:
-        ids: list[str] = self._entries.columns(["id"])["id"].to_pylist()
-        near = get_close_matches(missing[0], ids[:_COMPARED], n=3)
+        ids: list[str] = self._entries.columns(["id"], ENTRIES_ONLY)["id"].slice(0, _COMPARED).to_pylist()
+        near = get_close_matches(missing[0], ids, n=3)
         hint = f" The nearest: {', '.join(near)}." if near else ""
         wanted = ", ".join(repr(entry_id[:80]) for entry_id in missing[:5]) + (" ..." if len(missing) > 5 else "")
-        return KnowledgeError(f"The base {self.folder} has {len(ids):,} entries and none with the id {wanted}.{hint}")
-
-
-def find_base(path: Path) -> Path:
-    """The folder of the base at `path`: itself, or `knowledge` in a model's folder.
-
-    Raises:
-        PathError: there is no base.
-        FormatError: the base is of another format.
-    """
-    for folder in (path, path / WITHIN_A_MODEL):
-        if (folder / CARD).is_file():
-            _check_format(folder / CARD)
-            return folder
-    found = "nothing" if not path.exists() else "a folder without one" if path.is_dir() else "a file"
-    raise PathError(
-        f"There is no knowledge base in {path}: found {found}. Give a folder that `ravlm knowledge build` made, or "
-        "the folder of a model."
-    )
-
-
-def _check_format(card: Path) -> None:
-    try:
-        values = json.loads(card.read_bytes())
-    except (OSError, ValueError) as error:
-        raise KnowledgeCorrupt(f"{card} can't be read ({error}). Restore the base from a copy.") from error
-    found = values.get("format") if isinstance(values, dict) else None
-    if found != FORMAT:
-        raise FormatError(
-            f"The knowledge base {card.parent} has format {found!r}; this release reads format {FORMAT}. A newer "
-            "format needs a newer ravlm: upgrade it, or build the base again with this one."
+        return KnowledgeError(
+            f"The base {self.location} has {self.count():,} entries and none with the id {wanted}.{hint}"
         )
+
+
+def _create(location: str, options: Options | None) -> None:
+    Table.create(location, "pictures", turn(), options)
+    Table.create(location, "entries", Stamp().row(), options)

@@ -1,112 +1,271 @@
-"""LanceDB's tables as the base uses them: pinned reads, optimistic commits, and errors in our words."""
+"""Lance's tables as the base uses them: pinned reads, optimistic commits, compaction, and errors in our words."""
 
-from collections.abc import Callable, Iterator, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-import lancedb
+import lance
 import pyarrow as pa
-import pyarrow.compute as pc
+from lance.dataset import LanceDataset
+from lance.lance import _Session
 
-from ravlm.errors import ConflictError, KnowledgeCorrupt, PathError, RavlmError
+from ravlm.errors import ConflictError, FormatError, KnowledgeCorrupt, KnowledgeError, PathError, RavlmError
 
-ATTEMPTS = 5
-_CONFLICT = ("conflict", "contention", "concurrent")
+ATTEMPTS = 20
+FORMAT = "2"
+MOST_FRAGMENTS = 64  # files of rows that pile up before they are joined
+_FORMAT_KEY = b"ravlm.format"
+_CONFLICT = ("conflict", "concurrent writers")
 _AT_ONCE = 500  # ids in one condition
+_JOINED = (8_192, 131_072, 1_048_576)  # rows of a file when small ones are joined: seldom and many, often and few
+_INDEX_PARTS = 8
+_INDEX_CACHE, _METADATA_CACHE = 256 << 20, 64 << 20  # bytes
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a table in one step: rows to add or replace, and an SQL condition for rows to delete."""
+
+    rows: pa.Table
+    delete: str | None = None
 
 
 class Table:
     """One table of a base, pinned to a version for reading; every write commits to the newest one."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        with _told(folder):
-            self._database: Any = lancedb.connect(folder)
-            self._pinned: Any = self._database.open_table(name)
-        self._folder = folder
-        self._name = name
-        self.version = self.pin()
+    def __init__(self, location: str, name: str, options: Options | None = None) -> None:
+        self.location = location
+        self.name = name
+        self._uri = f"{location}/{name}.lance"
+        self._options = dict(options or {}) or None
+        self._session = _Session(index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE)
+        self.pinned: LanceDataset = self.at(None)
 
     @staticmethod
-    def create(folder: Path, name: str, schema: pa.Schema) -> None:
-        """Make an empty table whose rows are told apart by `id`: two writers can't both add the same one."""
-        with _told(folder):
-            database: Any = lancedb.connect(folder)
-            database.create_table(name, schema=schema).set_unenforced_primary_key("id")
+    def create(location: str, name: str, rows: pa.Table, options: Options | None = None) -> None:
+        """Write a new table with an index on `id`."""
+        with told(location):
+            rows = rows.replace_schema_metadata({_FORMAT_KEY: FORMAT.encode()})
+            table = lance.write_dataset(rows, f"{location}/{name}.lance", storage_options=dict(options or {}) or None)
+            table.create_scalar_index("id", "BTREE", name="id")
 
-    def pin(self) -> int:
-        """Move to the newest version and stay there; returns its number."""
-        with _told(self._folder):
-            self._pinned.checkout_latest()
-            self.version = int(self._pinned.version)
-            self._pinned.checkout(self.version)
+    @property
+    def version(self) -> int:
+        """The version that is read."""
+        return int(self.pinned.version)
+
+    def pin(self, version: int | None = None) -> int:
+        """Move to a version, the newest by default, and stay there; returns its number.
+
+        Raises:
+            KnowledgeError: there is no such version.
+        """
+        self.pinned = self.at(version)
         return self.version
+
+    def latest(self) -> int:
+        """The number of the newest version."""
+        with told(self.location):
+            return int(self.pinned.latest_version)
+
+    def versions(self) -> list[tuple[int, datetime]]:
+        """Every version that is kept and when it was made (local time), oldest first."""
+        with told(self.location):
+            listed: list[dict[str, Any]] = list(map(dict, self.pinned.versions()))
+        return [(int(version["version"]), version["timestamp"]) for version in listed]
+
+    def restore(self) -> None:
+        """Make the pinned version the newest one, as a commit of its own, and pin that."""
+        with told(self.location):
+            self.at(self.version).restore()  # type: ignore[no-untyped-call]
+        self.pin()
 
     def count(self) -> int:
         """Rows in the pinned version."""
-        with _told(self._folder):
-            return int(self._pinned.count_rows())
+        with told(self.location):
+            return int(self.pinned.count_rows())
 
     def columns(self, names: Sequence[str], where: str | None = None) -> pa.Table:
         """These columns of every row, or of the rows that fulfil an SQL condition."""
-        with _told(self._folder):
-            query = self._pinned.search().select(list(names))
-            return (query if where is None else query.where(where)).limit(None).to_arrow()
+        with told(self.location):
+            return self.pinned.to_table(columns=list(names), filter=where)
 
     def rows(self, ids: Sequence[str], names: Sequence[str]) -> pa.Table:
-        """These columns of the rows with these ids, in no particular order."""
-        parts = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)] or [[]]
-        return pa.concat_tables(self.columns(names, where=among("id", part)) for part in parts)
+        """These columns of the rows with these ids, in no particular order, found by the index."""
+        return rows_of(self.pinned, ids, names, self.location)
 
-    def batches(self, names: Sequence[str], size: int = 1000) -> Iterator[pa.Table]:
-        """These columns of every row in the order of ids, `size` rows at a time."""
-        ids = self.columns(["id"])["id"]
-        order = pc.sort_indices(ids).to_pylist()
-        for start in range(0, len(order), size):
-            offsets = order[start : start + size]
-            with _told(self._folder):
-                rows = self._pinned.take_offsets(offsets).select(list(names)).to_arrow()
-            yield rows.sort_by("id")
+    def lost(self, ids: Sequence[str]) -> bool:
+        """Whether the index does not find some of these ids, which are there."""
+        try:
+            found = self.columns(["id"], among("id", ids))
+        except KnowledgeCorrupt:
+            return True
+        return sorted(found["id"].to_pylist()) != sorted(ids)
 
-    def merge(self, rows: pa.Table, *, update: bool = True, delete: str | None = None) -> None:
-        """Add or replace rows by id in one commit.
+    def scan(self, names: Sequence[str], size: int = 1000, where: str | None = None) -> Iterator[pa.RecordBatch]:
+        """These columns of every row, `size` rows at a time, in the order in which they lie."""
+        with told(self.location):
+            scanner = self.pinned.scanner(columns=list(names), filter=where, batch_size=size, use_scalar_index=False)
+            batches = iter(scanner.to_batches())
+        while True:
+            with told(self.location):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
-        `update=False` leaves rows alone that are there already; `delete` is an SQL condition: rows that fulfil it
-        and are not among `rows` are deleted in the same commit.
+    def take(self, offsets: Sequence[int], names: Sequence[str]) -> pa.Table:
+        """These columns of the rows at these offsets, in this order."""
+        with told(self.location):
+            return self.pinned.take(list(offsets), columns=list(names))
+
+    def append(self, rows: pa.Table) -> None:
+        """Add rows, whose ids are known to be new, in one commit; the index does not know them yet."""
+        table = self.at()
+        with told(self.location):
+            table.insert(rows, mode="append")
+        self.pin()
+
+    def commit(self, plan: Callable[[LanceDataset], Change | None]) -> bool:
+        """Plan a change from the newest version, make it in one commit, and pin what it made; if beaten, again.
+
+        Returns:
+            False where the plan was to change nothing.
+
+        Raises:
+            ConflictError: other writers were faster, `ATTEMPTS` times.
         """
-
-        def change(table: Any) -> None:
-            merge = table.merge_insert("id").when_not_matched_insert_all()
-            if update:
-                merge = merge.when_matched_update_all(where="target.hash != source.hash")
-            if delete is not None:
-                merge = merge.when_not_matched_by_source_delete(delete)
-            merge.execute(rows)
-
-        self._commit(change)
+        for attempt in range(ATTEMPTS):
+            newest = self.at()
+            change = plan(newest)
+            if change is None:
+                self.pinned = newest
+                return False
+            try:
+                with told(self.location):
+                    _merge(newest, change)
+            except _Lost:
+                time.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 8)))
+            else:
+                self.pinned = newest
+                return True
+        raise ConflictError(
+            f"Others kept changing {self.location}: this change lost {ATTEMPTS} times and was not made. Nothing of "
+            "it is written. Try it again when they are done."
+        )
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete the rows with these ids in one commit."""
-        self._commit(lambda table: table.delete(among("id", ids)))
+        """Delete the rows with these ids."""
+        with told(self.location):
+            for part in _parts(ids):
+                self.at().delete(among("id", part))
+
+    def crowded(self) -> bool:
+        """Whether so many small files of rows have piled up that reading suffers."""
+        with told(self.location):
+            return len(self.pinned.get_fragments()) > MOST_FRAGMENTS
+
+    def compact(self, *, whole: bool = False) -> None:
+        """Join small files, bring the index up to date, and pin the outcome; content and fingerprint stay.
+
+        Small files are joined often and large ones seldom, so the cost of a change stays that of the change. `whole`
+        joins all of them and makes the index anew.
+        """
+        self.join(whole=whole)
+        if whole:
+            self.reindex()
+            return
+        table = self.pinned
+        with told(self.location):
+            parts = sum(index["name"] == "id" for index in table.list_indices())
+            table.optimize.optimize_indices(num_indices_to_merge=parts if parts > _INDEX_PARTS else 0)
+        self.pin()
+
+    def reindex(self) -> None:
+        """Make the index anew, and pin the outcome."""
+        table = self.at()
+        with told(self.location):
+            table.create_scalar_index("id", "BTREE", name="id", replace=True)
+        self.pin()
+
+    def join(self, *, whole: bool = False) -> None:
+        """Join small files alone, and pin the outcome."""
+        table = self.at()
+        with told(self.location):
+            sizes = [fragment.physical_rows for fragment in table.get_fragments()]
+            target = next((t for t in _JOINED if sum(size >= t for size in sizes) <= MOST_FRAGMENTS // 2), _JOINED[-1])
+            table.optimize.compact_files(
+                target_rows_per_fragment=_JOINED[-1] if whole else target, compaction_mode="try_binary_copy"
+            )
+        self.pin()
+
+    def forget(self, older_than: timedelta) -> None:
+        """Delete versions that are older, and the files that only they need."""
+        with told(self.location):
+            self.at().cleanup_old_versions(older_than=older_than)
+
+    def forget_all(self) -> None:
+        """Delete every version but the newest, and files that no version needs; for a table that nobody else uses."""
+        with told(self.location):
+            self.at().cleanup_old_versions(older_than=timedelta(0), delete_unverified=True)
 
     def close(self) -> None:
         """Let go of the files; any use from now on is a programming error (AttributeError)."""
-        del self._pinned, self._database
+        del self.pinned, self._session
 
-    def _commit(self, change: Callable[[Any], None]) -> None:
-        for _ in range(ATTEMPTS):
-            with _told(self._folder):
-                newest = self._database.open_table(self._name)
-                try:
-                    change(newest)
-                except (RuntimeError, OSError, ValueError) as error:
-                    if not any(word in str(error).lower() for word in _CONFLICT):
-                        raise
-                else:
-                    return
-        raise ConflictError(
-            f"Others kept changing {self._folder}: this change lost {ATTEMPTS} times and was not made. Try it again."
-        )
+    def at(self, version: int | None = None) -> LanceDataset:
+        """A version of the table, the newest by default.
+
+        Raises:
+            KnowledgeError: there is no such version.
+            FormatError: the table is of another format.
+        """
+        with told(self.location):
+            try:
+                table = lance.dataset(self._uri, version=version, storage_options=self._options, session=self._session)
+            except ValueError as error:
+                if version is None or "not found" not in str(error).lower():
+                    raise
+                raise KnowledgeError(
+                    f"The knowledge base {self.location} has no version {version}. `ravlm knowledge info` lists the "
+                    "versions that are kept."
+                ) from error
+            found = (table.schema.metadata or {}).get(_FORMAT_KEY, b"").decode(errors="replace")
+        if not found:
+            raise KnowledgeCorrupt(
+                f"The knowledge base {self.location} does not say of which format it is: its files are damaged, or not "
+                "ravlm's. Restore it from a copy."
+            )
+        if found != FORMAT:
+            raise FormatError(
+                f"The knowledge base {self.location} has format {found!r}; this release reads format {FORMAT}. A "
+                "newer format needs a newer ravlm: upgrade it. An older one is built again from its source."
+            )
+        return table
+
+
+class _Lost(Exception):
+    """Another writer was faster."""
+
+
+def rows_of(table: LanceDataset, ids: Sequence[str], names: Sequence[str], location: str) -> pa.Table:
+    """These columns of the rows with these ids; where the index is damaged, they are found without it."""
+    found = []
+    for part in _parts(ids):
+        where = among("id", part)
+        try:
+            with told(location):
+                found.append(table.to_table(columns=list(names), filter=where))
+        except KnowledgeCorrupt:
+            with told(location):
+                found.append(table.to_table(columns=list(names), filter=where, use_scalar_index=False))
+    return pa.concat_tables(found)
 
 
 def among(column: str, values: Sequence[str]) -> str:
@@ -117,19 +276,40 @@ def among(column: str, values: Sequence[str]) -> str:
     return f"{column} IN ({quoted})"
 
 
+def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)] or [[]]
+
+
+def _merge(table: LanceDataset, change: Change) -> None:
+    merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().conflict_retries(0)
+    if change.delete is not None:
+        merge = merge.when_not_matched_by_source_delete(change.delete)
+    try:
+        merge.execute(change.rows)
+    except (OSError, RuntimeError, ValueError) as error:
+        if any(word in str(error).lower() for word in _CONFLICT):
+            raise _Lost from error
+        raise
+
+
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def told(location: str) -> Iterator[None]:
     """Lance's errors in our words: what can't be written is a matter of the path, the rest is damage."""
     try:
         yield
-    except RavlmError:
+    except (RavlmError, _Lost, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
-    except Exception as error:  # damage surfaces as whatever Lance, Arrow or Rust run into
+    except BaseException as error:  # damage surfaces as whatever Lance, Arrow or Rust run into, panics among them
         reason = str(error).strip().split("\n")[0][:300]
-        if any(word in reason.lower() for word in ("permission denied", "no space left", "read-only")):
+        if any(word in reason.lower() for word in _UNWRITABLE):
             raise PathError(
-                f"The knowledge base {folder} can't be written: {reason}. Check space and rights."
+                f"The knowledge base {location} can't be written: {reason}. Nothing of the change was made. Check "
+                "space and rights."
             ) from error
         raise KnowledgeCorrupt(
-            f"The knowledge base {folder} can't be read: {reason}. Its files are damaged or gone; restore them."
+            f"The knowledge base {location} can't be read: {reason}. Its files are damaged or gone. Go back with "
+            "`ravlm knowledge rollback`, or restore them from a copy."
         ) from error
+
+
+_UNWRITABLE = ("permission denied", "no space left", "read-only", "file too large", "quota")

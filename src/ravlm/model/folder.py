@@ -1,6 +1,6 @@
 """A model's folder: configuration and vocabulary as JSON, weights as safetensors, tokeniser, knowledge base, index.
 
-    config.json  model.safetensors  tokenizer.json  knowledge/  index/  training.json
+    config.json  model.safetensors  tokenizer.json  knowledge/ (or knowledge.json)  index/
 
 `config.json` is written last: a folder without it is not a model yet.
 """
@@ -26,13 +26,7 @@ from ravlm.retrieval.tfidf import TfidfIndex
 from ravlm.safe.files import write_bytes_atomic, write_text_atomic
 
 FORMAT = 1
-CONFIG, WEIGHTS, TOKENIZER, KNOWLEDGE, INDEX = (
-    "config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "knowledge",
-    "index",
-)
+CONFIG, WEIGHTS, TOKENIZER, INDEX = ("config.json", "model.safetensors", "tokenizer.json", "index")
 
 
 def save_model(
@@ -85,7 +79,7 @@ def load_model(
             f"The model in {folder} can't be read: {type(error).__name__} in one of {CONFIG}, {TOKENIZER} and "
             f"{WEIGHTS}. A whole model has all three. Copy the folder again, or train the model again."
         ) from error
-    knowledge = KnowledgeBase.open(folder / KNOWLEDGE)
+    knowledge = KnowledgeBase.open(folder)
     empty = ImageIndex(torch.zeros(0, config.visual.width).numpy(), [], Stamp("", ""))
     model = build_model(
         config, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)

@@ -1,5 +1,6 @@
 """The one door through which files are written: a temporary file, flushed to the disk, then renamed. Lines are read."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -100,6 +101,44 @@ def temporary_folder(destination: Path) -> Path:
     except OSError as error:
         raise PathError(f"{destination} can't be written: {error.strerror}. Give another folder.") from error
     return temporary
+
+
+class Lock:
+    """A file that one process at a time holds; it is let go of when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("w")
+
+    def hold(self) -> bool:
+        """Take it; False where another process has it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give it back and remove the file."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def lock(path: Path) -> Lock:
+    """Take the lock at `path`.
+
+    Raises:
+        PathError: another process holds it, or the folder can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        taken = Lock(path)
+    except OSError as error:
+        raise PathError(f"{path} can't be written: {error.strerror}. Give another folder.") from error
+    if not taken.hold():
+        raise PathError(f"Another process is at work here: it holds {path}. Wait until it is done, or stop it.")
+    return taken
 
 
 def remove_folder(folder: Path) -> None:

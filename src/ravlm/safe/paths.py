@@ -20,6 +20,10 @@ def inside(root: Path, relative: str) -> Path:
     if not parts:
         raise PathError(f"The path {relative!r} names nothing; the path of a file inside {root} is needed.")
     path = root.joinpath(given)
-    if not path.resolve().is_relative_to(root.resolve()):
+    try:
+        stays = path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as error:  # a link to itself, a name that is too long
+        raise PathError(f"The path {relative[:200]!r} can't be followed. Check its links and its length.") from error
+    if not stays:
         raise PathError(f"The path {relative!r} leads out of {root} over a link. Copy the file into the folder.")
     return path

@@ -17,12 +17,15 @@ import ravlm
 from ravlm.data.dataset import Dataset
 from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.errors import ConfigError, PathError, TrainingError
-from ravlm.knowledge.build import build_from_dataset
+from ravlm.knowledge.build import build
+from ravlm.knowledge.keep import keep_base
 from ravlm.knowledge.passages import passages
+from ravlm.knowledge.places import REFERENCE, WITHIN_A_MODEL
 from ravlm.knowledge.rows import picture_id
+from ravlm.knowledge.sources.dataset import DatasetSource
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
-from ravlm.model.folder import CONFIG, KNOWLEDGE, save_model
+from ravlm.model.folder import CONFIG, save_model
 from ravlm.model.indexes import follow
 from ravlm.records import Entry, Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
@@ -55,32 +58,38 @@ class TrainingReport:
 
 
 def train(
-    config: RunConfig, data: Path, out: Path, *, resume: bool = False, progress: Progress = lambda *_: None
+    config: RunConfig,
+    data: Path,
+    out: Path,
+    *,
+    knowledge: str | None = None,
+    resume: bool = False,
+    progress: Progress = lambda *_: None,
 ) -> TrainingReport:
     """Train a model on a dataset folder and write it to `out`.
 
-    The knowledge base comes first (`out/knowledge`), then stage by stage the weights; `out/checkpoints` holds the last
-    whole state, from which `resume` goes on to the same weights, bit for bit, on the same machine and threads.
+    The knowledge base comes first: from the dataset, or a copy of the base at `knowledge`, or its name where it is
+    large (`keep_base`). Then, stage by stage, the weights; `out/checkpoints` holds the last whole state, from which
+    `resume` goes on to the same weights, bit for bit, on the same machine and threads.
 
     Raises:
         PathError: `out` is in the way, or there is nothing to resume.
         ConfigError: the run to resume had other settings or other data.
         DatasetError: the dataset has faults.
-        TrainingError: the dataset can't be trained on, or the loss is no number any more.
+        TrainingError: the dataset can't be trained on, the base lacks entries, or the loss is no number any more.
     """
     began = time.perf_counter()
     dataset = Dataset.open(data)
     examples = dataset.split("train")
-    entries = {entry.id: entry for entry in dataset.knowledge()}
-    _check(examples, entries, data)
-    _prepare(config, dataset, out, resume)
-    if not (out / KNOWLEDGE).exists():
-        build_from_dataset(data, out / KNOWLEDGE)
-    knowledge = KnowledgeBase.open(out / KNOWLEDGE)
+    given = None if knowledge is None else KnowledgeBase.open(knowledge)
+    entries = dataset.knowledge() if given is None else _named(examples, given)
+    _check(examples, {entry.id: entry for entry in entries}, data)
+    _prepare(config, dataset, given, out, resume)
+    base = _base(dataset, given, out)
 
     questions = _asked(examples)
     texts = [e.question or "" for e in questions]
-    texts += [passage.text for entry in knowledge.iterate() for passage in passages(entry)]
+    texts += [passage.text for entry in base.iterate() for passage in passages(entry)]
     tokenizer = train_tokenizer(texts, config.model.language.vocabulary)
     vocabulary = answer_vocabulary(questions, config.model.output.vocabulary)
     question_words = question_weights([e.question or "" for e in questions])
@@ -103,14 +112,14 @@ def train(
     photos = Photos.read(dataset, examples, kept, progress)
     curve: list[dict[str, Any]] = []
     if checkpoint is None or checkpoint.stage == "match":
-        pairs = _picture_pairs(photos, examples, knowledge, kept)
+        pairs = _picture_pairs(photos, examples, base, kept)
         curve = match(run, pairs, size, curve, checkpoint)
     else:
         model.load_state_dict(checkpoint.part("model"))
     matched = time.perf_counter()
 
     progress("indexing the knowledge base", 0, 1)
-    images = follow(model, knowledge)
+    images = follow(model, base)
     progress("indexing the knowledge base", 1, 1)
     reading = _reading(run, photos, questions, size)
     curve = read(run, reading, curve, checkpoint)
@@ -183,15 +192,38 @@ def _asked(examples: Sequence[Example]) -> list[Example]:
     return [e for e in examples if e.question is not None and e.kind != "captions"]
 
 
-def _prepare(config: RunConfig, dataset: Dataset, out: Path, resume: bool) -> None:
+def _named(examples: Sequence[Example], base: KnowledgeBase) -> list[Entry]:
+    """The entries of a base that examples name."""
+    names = sorted({entry_id for example in examples for entry_id in example.entries})
+    missing = [entry_id for entry_id in names if entry_id not in base]
+    if missing:
+        raise TrainingError(
+            f"The knowledge base {base.location} lacks {len(missing):,} of the {len(names):,} entries that the "
+            f"examples name, for instance {missing[0]!r}. Add them (`ravlm knowledge add`), or leave out --knowledge."
+        )
+    return [base.get(entry_id) for entry_id in names]
+
+
+def _base(dataset: Dataset, given: KnowledgeBase | None, out: Path) -> KnowledgeBase:
+    """The model's base: made where it is not there yet, opened."""
+    if not (out / WITHIN_A_MODEL).exists() and not (out / REFERENCE).exists():
+        if given is None:
+            build(DatasetSource(dataset.folder), out / WITHIN_A_MODEL)
+        else:
+            keep_base(given, out)
+    return KnowledgeBase.open(out)
+
+
+def _prepare(config: RunConfig, dataset: Dataset, given: KnowledgeBase | None, out: Path, resume: bool) -> None:
     """Make `out`, or make sure that the run in it is the one to be resumed."""
     about = {"config": config.model_dump(), "data": dataset.fingerprint()}
+    about |= {} if given is None else {"knowledge": given.fingerprint}
     if resume:
         if not (out / RUN).is_file():
             done = "It holds a finished model." if (out / CONFIG).is_file() else "No run was begun there."
             raise PathError(f"There is nothing to resume in {out}. {done} Leave out --resume and give a new --out.")
         before = json.loads((out / RUN).read_text(encoding="utf-8"))
-        different = [key for key in about if before.get(key) != about[key]]
+        different = [key for key in {*about, "knowledge"} if before.get(key) != about.get(key)]
         if different:
             raise ConfigError(
                 f"The run in {out} was begun with another {' and '.join(different)}. Resume it with the same settings, "

@@ -1,0 +1,155 @@
+"""A base on its way: written beside its place, taken up again after a kill, opened only when it is whole."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ravlm.errors import KnowledgeError
+from ravlm.knowledge.pictures import Prepared, added_pictures, picture_batches, prepare, turn
+from ravlm.knowledge.seen import Seen
+from ravlm.knowledge.sources.part import Part, Place, Source
+from ravlm.knowledge.stamp import ENTRIES_ONLY, STAMP_ID, Stamp
+from ravlm.knowledge.tables import Table
+from ravlm.records import Entry
+from ravlm.safe.files import check_free, lock, remove_folder, replace_folder_atomic, write_text_atomic
+
+STATE = "build.json"
+WORKSPACE = "workspace"
+_BASE = "base"
+
+
+@dataclass
+class Tally:
+    """What became of a source's records so far: `read`, entries found, and those `skipped`, by reason."""
+
+    read: int = 0
+    entries: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def count(self, part: Part, entries: int, left_out: Mapping[str, int]) -> None:
+        """Add a part, of which so many entries are kept."""
+        self.read += part.read
+        self.entries += entries
+        self.skipped.update(part.skipped)
+        self.skipped.update(left_out)
+
+
+class Building:
+    """The base that is being built for `out`, in the folder `.NAME.building` beside it."""
+
+    def __init__(self, out: Path, settings: Mapping[str, Any]) -> None:
+        """Begin it, or take up what a killed build has left.
+
+        Raises:
+            PathError: something is in the way at `out`, or another process is building there.
+            KnowledgeError: what is left was begun with other settings.
+        """
+        check_free(out)
+        self.out = out
+        self.folder = building_folder(out)
+        self.place: Place | None = None
+        self.tally = Tally()
+        self._settings = json.loads(json.dumps(settings))
+        self._lock = lock(out.with_name(f".{out.name}.lock"))
+        if (self.folder / STATE).is_file():
+            self._take_up()
+        else:
+            remove_folder(self.folder)
+            (self.folder / _BASE).mkdir(parents=True)
+            (self.folder / WORKSPACE).mkdir()
+            base = str(self.folder / _BASE)
+            Table.create(base, "pictures", turn())
+            Table.create(base, "entries", Stamp().row())
+            self._save()
+        self._entries = Table(str(self.folder / _BASE), "entries")
+        self._pictures = Table(str(self.folder / _BASE), "pictures")
+        self._seen = Seen(lambda ids: self._entries.rows(ids, ["id"])["id"].to_pylist())
+        for rows in self._entries.scan(["id"], 100_000, ENTRIES_ONLY):
+            self._seen.add(rows["id"].to_pylist())
+
+    @property
+    def workspace(self) -> Path:
+        """A folder that lasts as long as the build does, for what its source needs to keep."""
+        return self.folder / WORKSPACE
+
+    def prepare(self, entries: Sequence[Entry], source: Source) -> Prepared:
+        """Rows and pictures of entries, checked; of a repeated id, the first entry counts."""
+        first = {entry.id: entry for entry in reversed(entries)}
+        return prepare(reversed(first.values()), source.picture, self._known_pictures, strict=source.strict)
+
+    def write(self, prepared: list[Prepared], place: Place | None) -> None:
+        """Add parts whose entries are not there yet, and note where reading goes on."""
+        for change in prepared:
+            for batch in picture_batches(change):
+                self._pictures.commit(partial(added_pictures, location=self._pictures.location, rows=batch))
+        rows = pa.concat_tables(change.rows for change in prepared)
+        ids = rows["id"].to_pylist()
+        first = {entry_id: place for place, entry_id in reversed([*enumerate(ids)])}
+        met = self._seen.add(list(first))
+        new = sorted(place for entry_id, place in first.items() if entry_id not in met)
+        if new:
+            self._entries.append(rows if len(new) == len(ids) else rows.take(new))
+            if self._entries.crowded():
+                self._entries.join()
+        self.place = place
+        self._save()
+
+    def finish(self) -> None:
+        """Write the stamp, join the files, and put the base in its place."""
+        self._entries.pin()
+        total = Stamp()
+        for batch in self._entries.scan(["hash"], 100_000, ENTRIES_ONLY):
+            total = total.plus(batch["hash"].to_pylist())
+        self._entries.delete([STAMP_ID])
+        self._entries.append(total.row())
+        for table in (self._entries, self._pictures):
+            table.reindex()
+            table.forget_all()
+        if repeated := self.tally.entries - total.entries:
+            self.tally.skipped["id repeated"] += repeated
+        self.tally.entries = total.entries
+        replace_folder_atomic(self.folder / _BASE, self.out)
+        remove_folder(self.folder)
+
+    def discard(self) -> None:
+        """Remove what is written, so that the next build begins anew."""
+        remove_folder(self.folder)
+
+    def close(self) -> None:
+        """Let another process build; what is written stays."""
+        self._lock.release()
+
+    def _known_pictures(self, ids: Any) -> set[str]:
+        self._pictures.pin()
+        return set(self._pictures.rows(sorted(ids), ["id"])["id"].to_pylist())
+
+    def _save(self) -> None:
+        tally = {"read": self.tally.read, "entries": self.tally.entries, "skipped": dict(self.tally.skipped)}
+        state = {"settings": self._settings, "place": self.place, "tally": tally}
+        write_text_atomic(self.folder / STATE, json.dumps(state, ensure_ascii=False))
+
+    def _take_up(self) -> None:
+        state = json.loads((self.folder / STATE).read_bytes())
+        different = sorted(
+            name
+            for name in {*state["settings"], *self._settings}
+            if state["settings"].get(name) != self._settings.get(name)
+        )
+        if different:
+            raise KnowledgeError(
+                f"A build into {self.out} was begun and not finished, with another {' and '.join(different)}. Run it "
+                f"again as it was to go on with it, or remove {self.folder} to begin anew."
+            )
+        self.place = state["place"]
+        self.tally = Tally(state["tally"]["read"], state["tally"]["entries"], Counter(state["tally"]["skipped"]))
+
+
+def building_folder(out: Path) -> Path:
+    """Where the base for `out` is while it is being built."""
+    return out.with_name(f".{out.name}.building")

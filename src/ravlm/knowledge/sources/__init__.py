@@ -1,0 +1,1 @@
+"""Where knowledge comes from: WordNet, ConceptNet, Wikipedia, tables, folders, each read as a stream of entries."""
