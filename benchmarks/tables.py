@@ -92,9 +92,77 @@ def grocery_table(results: Mapping[str, Any], language: str) -> str:
     return markdown(GROCERY_HEADS[language], rows)
 
 
+def wikitext_table(results: Mapping[str, Any], language: str) -> str:
+    """How many words the fast reader of wikitext keeps, and how fast it is."""
+    rows = [
+        [f"{what}: {of}", *(share(results[what][key]) for key in ("mean", "median", "tenth", "least"))]
+        for what, of in (
+            ("recall", "words of the parser that are kept"),
+            ("precision", "words that the parser has too"),
+        )
+    ]
+    about = (
+        f"{results['pages']} real pages, {results['words']:,} words, against {results['parser']}; tables, references "
+        "and others that both treat differently by intention are left out. "
+        f"{results['speed']['times faster']:.1f} times as fast."
+    )
+    return markdown(["over pages", "mean", "median", "10th percentile", "least"], rows) + f"\n\n{about}"
+
+
+def survival_table(results: Mapping[str, Any], language: str) -> str:
+    """What was done to bases, and what was lost."""
+    kills, flips, cuts = results["kills"], results["bit flips"], results["truncations"]
+    rows = [
+        ["`kill -9` of a writer or a build", f"{kills['moments']}", f"{kills['acknowledged and lost']}"],
+        ["a flipped bit in a file", f"{flips['made']}", f"{flips['changed an entry and not told']}"],
+        ["a file cut short", f"{cuts['made']}", f"{cuts['changed an entry and not told']}"],
+    ]
+    return markdown(["harm, at random", "times", "entries lost, or changed and not told"], rows)
+
+
+def knowledge_table(results: Mapping[str, Any], language: str) -> str:
+    """Builders against their floors, and a base of a million entries."""
+    cn, many, changed = results["conceptnet"], results["a million entries"], results["changes of a million"]
+    rows = []
+    for name, label in (("wikipedia", "made pages"), ("wikipedia, a real dump", "real pages")):
+        if name in results:
+            found = results[name]
+            rows += [
+                [f"wikipedia, {label}: times its floor, one core", f"{found['ratio on one core']:.1f}"],
+                [f"wikipedia, {label}: faster on two cores", f"{found['faster on two cores']:.2f}"],
+                [f"wikipedia, {label}: entries a second, two cores", _rate(found["two cores"])],
+            ]
+    rows += [
+        ["conceptnet, everything: times its floor", f"{cn['ratio, all']:.1f}"],
+        ["conceptnet, English and Chinese: times its floor", f"{cn['ratio, en,zh']:.1f}"],
+        ["a million entries: entries a second, the first 100,000", f"{many['entries a second, first 100,000']:,.0f}"],
+        ["a million entries: entries a second, the last 100,000", f"{many['entries a second, last 100,000']:,.0f}"],
+        ["a million entries: most memory, MB", f"{many['peak MB']:,.0f}"],
+        ["a million entries: to open, ms", f"{1000 * changed['open, s']:.0f}"],
+        [
+            f"after {changed['upserts']:,} single upserts: an upsert, ms (median)",
+            f"{changed['last 1,000 upserts, ms']['p50']:.1f}",
+        ],
+        [
+            f"after {changed['upserts']:,} single upserts: a `get`, ms (median)",
+            f"{changed['get after, ms']['p50']:.1f}",
+        ],
+        [f"after {changed['upserts']:,} single upserts: to open, ms", f"{1000 * changed['open after all, s']:.0f}"],
+        ["to verify a million entries, s", f"{changed['verify, s']:.0f}"],
+    ]
+    return markdown(["measured", ""], rows)
+
+
+def _rate(built: Mapping[str, Any]) -> str:
+    return f"{built['kept'] / built['seconds']:,.0f}"
+
+
 TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
     "benchmarks/results/flags.json": flags_table,
     "benchmarks/results/grocery.json": grocery_table,
+    "benchmarks/results/knowledge.json": knowledge_table,
+    "benchmarks/results/survival.json": survival_table,
+    "benchmarks/results/wikitext.json": wikitext_table,
 }
 
 

@@ -45,8 +45,17 @@ def test_the_figures_are_those_of_the_results(results: str, table: str) -> None:
 
 
 def test_the_main_tables_are_marked() -> None:
-    marked = {param.values[0] for param in MARKED}
-    assert marked == {"benchmarks/results/flags.json", "benchmarks/results/grocery.json"}
+    names = ("flags", "grocery", "knowledge", "survival", "wikitext")
+    assert {param.values[0] for param in MARKED} == {f"benchmarks/results/{name}.json" for name in names}
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_the_marked_tables_are_those_that_the_results_make(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from tables import rewritten
+
+    text = document.read_text(encoding="utf-8")
+    assert rewritten(text, "zh" if "zh-CN" in document.name else "en") == text
 
 
 def test_a_wrong_figure_is_seen() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,15 @@ def build(source: Source, out: Path, *, limit: int | None = None, progress: Prog
     source.workspace = building.workspace
     resumed = building.place is not None
     try:
-        for prepared, part in _batches(building, source, limit):
-            building.write(prepared, part.place)
-            progress(part.done, source.size, building.tally.entries)
+        with ThreadPoolExecutor(1) as aside:  # writing leaves Python's lock, so the next parts are read meanwhile
+            writing: Future[None] | None = None
+            for prepared, part in _batches(building, source, limit):
+                if writing is not None:
+                    writing.result()
+                writing = aside.submit(building.write, prepared, part.place, building.tally.copy())
+                progress(part.done, source.size, building.tally.entries)
+            if writing is not None:
+                writing.result()
         _check_found(building, source)
         building.finish()
     except RavlmError as error:

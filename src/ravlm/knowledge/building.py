@@ -32,6 +32,10 @@ class Tally:
     entries: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
+    def copy(self) -> "Tally":
+        """The tally as it is now."""
+        return Tally(self.read, self.entries, self.skipped.copy())
+
     def count(self, part: Part, entries: int, left_out: Mapping[str, int]) -> None:
         """Add a part, of which so many entries are kept."""
         self.read += part.read
@@ -66,7 +70,7 @@ class Building:
             base = str(self.folder / _BASE)
             Table.create(base, "pictures", turn())
             Table.create(base, "entries", Stamp().row())
-            self._save()
+            self._save(self.tally)
         self._entries = Table(str(self.folder / _BASE), "entries")
         self._pictures = Table(str(self.folder / _BASE), "pictures")
         self._seen = Seen(lambda ids: self._entries.rows(ids, ["id"])["id"].to_pylist())
@@ -83,8 +87,8 @@ class Building:
         first = {entry.id: entry for entry in reversed(entries)}
         return prepare(reversed(first.values()), source.picture, self._known_pictures, strict=source.strict)
 
-    def write(self, prepared: list[Prepared], place: Place | None) -> None:
-        """Add parts whose entries are not there yet, and note where reading goes on."""
+    def write(self, prepared: list[Prepared], place: Place | None, tally: Tally) -> None:
+        """Add parts whose entries are not there yet, and note where reading goes on and the tally until there."""
         for change in prepared:
             for batch in picture_batches(change):
                 self._pictures.commit(partial(added_pictures, location=self._pictures.location, rows=batch))
@@ -98,7 +102,7 @@ class Building:
             if self._entries.crowded():
                 self._entries.join()
         self.place = place
-        self._save()
+        self._save(tally)
 
     def finish(self) -> None:
         """Write the stamp, join the files, and put the base in its place."""
@@ -129,9 +133,9 @@ class Building:
         self._pictures.pin()
         return set(self._pictures.rows(sorted(ids), ["id"])["id"].to_pylist())
 
-    def _save(self) -> None:
-        tally = {"read": self.tally.read, "entries": self.tally.entries, "skipped": dict(self.tally.skipped)}
-        state = {"settings": self._settings, "place": self.place, "tally": tally}
+    def _save(self, tally: Tally) -> None:
+        told = {"read": tally.read, "entries": tally.entries, "skipped": dict(tally.skipped)}
+        state = {"settings": self._settings, "place": self.place, "tally": told}
         write_text_atomic(self.folder / STATE, json.dumps(state, ensure_ascii=False))
 
     def _take_up(self) -> None:

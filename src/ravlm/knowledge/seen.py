@@ -18,6 +18,8 @@ class Seen:
 
     def add(self, ids: Sequence[str]) -> set[str]:
         """Meet ids; returns those that were met before."""
+        if not ids:
+            return set()
         keys = np.fromiter((_key(entry_id) for entry_id in ids), np.uint64, len(ids))
         met = np.zeros(len(ids), bool)
         for part in self._parts:

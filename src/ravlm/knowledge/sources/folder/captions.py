@@ -11,6 +11,7 @@ from typing import Any
 from ravlm.knowledge.sources.folder.document import LARGEST_TEXT, NO_TEXT, Document, LeftOut, decode_text, read_bytes
 from ravlm.knowledge.sources.folder.fields import TEXTS, document_of
 
+_LONGEST = 100_000  # characters of a caption
 CAPTION_FILES = frozenset({"captions.csv", "captions.jsonl", "metadata.csv", "metadata.jsonl"})
 _FILES = ("file", "file_name", "filename", "image", "picture")
 _FAULT = "line of captions can't be read"
@@ -84,7 +85,7 @@ def _csv(text: str) -> Iterator[Mapping[str, Any] | None]:
             header = names if set(names) & set(_FILES) and set(names) & set(TEXTS) else ["file", "caption"]
             if header is names:
                 continue
-        full = len(row) == len(header)
+        full = len(row) == len(header) and max(map(len, row)) <= _LONGEST
         yield {name: value for name, value in zip(header, row, strict=True) if value.strip()} if full else None
 
 
