@@ -20,6 +20,8 @@ class WordNetSource(Source):
     """
 
     kind = "wordnet"
+    expansion = 2.7  # measured with WordNet 3.0
+    memory = 300_000_000  # measured: 48 MB with WNDB, 220 MB with the same content as XML
 
     def __init__(self, path: Path | str, name: str | None = None, *, language: str | None = None) -> None:
         """A source over a folder or a file; nothing of it is read yet.
