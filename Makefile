@@ -36,6 +36,9 @@ bench: venv
 	$(BIN)/python benchmarks/flags.py
 	$(BIN)/python benchmarks/grocery.py --base iconic
 	$(BIN)/python benchmarks/grocery.py --base photos
+	$(BIN)/python benchmarks/knowledge.py
+	$(BIN)/python benchmarks/survival.py
+	$(BIN)/python benchmarks/tables.py
 
 lock:
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
