@@ -88,6 +88,11 @@ def test_no_character_is_lost_at_whatever_space(text: str, language: str) -> Non
     assert text[at:].strip() == ""
 
 
+@pytest.mark.parametrize("text", ["A rose.\n\n", "One.\n\n Two.\n\n ", "玫瑰。\n\n", "。", ".\n"])
+def test_a_text_may_end_in_blank_lines(text: str) -> None:
+    assert [text[a:b] for a, b in sentences(text)] == [part.strip() for part in text.split("\n\n") if part.strip()]
+
+
 def test_paragraphs_end_sentences_and_passages() -> None:
     assert _texts("No full stop\n\nNext") == ["No full stop", "Next"]
     assert [p.text for p in passages(Entry("e", "E", text="One.\n\nTwo. Three."))] == ["One.", "Two. Three."]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from harm import numbered
 from pictures import picture
-from ravlm.errors import ConflictError, FormatError, ImageError, KnowledgeError, PathError
+from ravlm.errors import ConflictError, FormatError, ImageError, KnowledgeCorrupt, KnowledgeError, PathError
 from ravlm.knowledge.rows import canonical, content_hash, picture_id
 from ravlm.knowledge.stamp import Stamp
 from ravlm.knowledge.store import KnowledgeBase
@@ -277,3 +278,109 @@ def test_an_old_index_hides_nothing(base: KnowledgeBase) -> None:
     assert reader.get("e1").title == "Title 1"
     reader.compact()
     assert list(reader.verify()) == []
+
+
+def test_iterating_stays_at_its_version(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ravlm.knowledge.store._TAKEN", 2)
+    seen = []
+    for entry in base.iterate():
+        seen.append((entry.id, entry.title))
+        base.upsert([replace(entry, title="Changed"), Entry(f"new-{entry.id}", "New")])
+    assert seen == [*((f"e{i}", f"Title {i}") for i in range(5)), ("o", "Other")]
+    assert base.count() == 12
+
+
+def test_compacting_an_old_version_keeps_the_newest_pictures(base: KnowledgeBase, pictures: Pictures) -> None:
+    old = KnowledgeBase.open(base.location)
+    base.upsert([Entry("new", "New", images=("9",))], pictures)
+    KnowledgeBase.open(base.location, version=old.version).compact(keep=timedelta(0))
+    old.compact(keep=timedelta(0))
+    assert list(KnowledgeBase.open(base.location).verify()) == []
+    assert KnowledgeBase.open(base.location).count_pictures() == 4
+
+
+def test_a_change_stands_where_joining_files_is_beaten(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    def beaten(*_: object, **__: object) -> None:
+        raise ConflictError("Others kept changing it.")
+
+    monkeypatch.setattr(base._entries, "crowded", lambda: True)
+    monkeypatch.setattr(base._entries, "compact", beaten)
+    base.upsert([Entry("e1", "Changed")])
+    assert base.get("e1").title == "Changed"
+
+
+def test_joining_that_is_beaten_is_tried_again(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lance.dataset import DatasetOptimizer
+
+    times = []
+    real = DatasetOptimizer.compact_files
+
+    def beaten(self: object, **options: object) -> object:
+        times.append(1)
+        if len(times) == 1:
+            raise OSError("Retryable commit conflict for version 7: preempted by concurrent transaction Update")
+        return real(self, **options)
+
+    monkeypatch.setattr(DatasetOptimizer, "compact_files", beaten)
+    base.compact()
+    assert len(times) == 3  # of the entries twice, of the pictures once
+    assert list(base.verify()) == []
+
+
+def test_entries_that_are_there_twice_or_lost_are_told(base: KnowledgeBase) -> None:
+    table = base._entries.at()
+    table.insert(table.to_table(filter="id = 'e1'"), mode="append")
+    with pytest.raises(KnowledgeCorrupt, match="has 7 entries at version"):
+        base.refresh()
+    table.delete("id = 'e3'")  # now the number is right, and the sum is not
+    base.refresh()
+    with pytest.raises(KnowledgeCorrupt, match="not the 6 of its stamp"):
+        list(base.iterate())
+    told = list(base.verify())
+    assert any("'e1': it is there 2 times" in line for line in told)
+    assert any("are not the 6" in line for line in told)
+    with pytest.raises(KnowledgeCorrupt, match="there 2 times"):
+        base.get("e1")
+
+
+def test_a_picture_that_is_gone_is_told(base: KnowledgeBase) -> None:
+    image = base.get("e2").images[0]
+    base._pictures.delete([image])
+    assert list(base.verify()) == [f"entry 'e2': its picture {image} is not in the base"]
+
+
+def test_two_writers_of_one_picture_keep_one(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = KnowledgeBase.open(base.location)
+    merge = base._pictures.commit.__func__  # type: ignore[attr-defined]
+
+    def overtaken(planned):
+        def late(newest):
+            change = planned(newest)
+            if "theirs" not in other:
+                other.upsert([Entry("theirs", "Theirs", images=("8",))], numbered)
+            return change
+
+        return merge(base._pictures, late)
+
+    monkeypatch.setattr(base._pictures, "commit", overtaken)
+    base.upsert([Entry("ours", "Ours", images=("8",))], numbered)
+    assert base.count_pictures() == 4
+    assert list(base.verify()) == []
+
+
+def test_a_damaged_entry_is_written_again(base: KnowledgeBase) -> None:
+    entry = base.get("e3")
+    for path in Path(base.location).rglob("*.lance"):
+        if path.is_file() and b"Text 3." in path.read_bytes():
+            path.write_bytes(path.read_bytes().replace(b"Text 3.", b"Text 4."))
+    damaged = KnowledgeBase.open(base.location)
+    assert damaged.hashes()["e3"] == b""
+    damaged.upsert([entry])
+    assert damaged.get("e3") == entry
+    assert list(damaged.verify()) == []
+
+
+def test_what_a_damaged_index_hides_is_found(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = base._entries.rows
+    monkeypatch.setattr(base._entries, "rows", lambda ids, names: real(ids, names).slice(0, 0))
+    assert base.get("e3").title == "Title 3"

@@ -130,18 +130,17 @@ def filling(what: str) -> Iterator[Callable[[int, int, int], None]]:
 
     On stderr: a bar with entries, rate and the time that is left, or without a terminal a line every 10 % or 30 s.
     """
-    began = time.monotonic()
-    last = (-1, began)
+    pace = _Pace()
+    last = (-1, time.monotonic())
 
     def line(done: int, size: int, entries: int) -> None:
         nonlocal last
-        now = time.monotonic()
-        share = min(1.0, done / size) if size else 1.0
-        tenth = int(10 * share)
+        share, told = pace.told(done, size, entries)
+        tenth, now = int(10 * share), time.monotonic()
         if tenth == last[0] and now - last[1] < _SILENCE:
             return
         last = tenth, now
-        warn(f"{what}: {share:.0%}, {_pace(entries, now - began, share)}")
+        warn(f"{what}: {share:.0%}, {told}")
 
     if not sys.stderr.isatty():
         yield line
@@ -152,21 +151,36 @@ def filling(what: str) -> Iterator[Callable[[int, int, int], None]]:
 
     shown = Console(stderr=True, markup=False, highlight=False)
     text = TextColumn("{task.description}", markup=False)
-    pace = TextColumn("{task.fields[pace]}", markup=False)
-    with Bars(text, BarColumn(), TaskProgressColumn(markup=False), pace, console=shown) as bars:
+    beside = TextColumn("{task.fields[pace]}", markup=False)
+    with Bars(text, BarColumn(), TaskProgressColumn(markup=False), beside, console=shown) as bars:
         task = bars.add_task(what, total=None, pace="")
 
         def report(done: int, size: int, entries: int) -> None:
-            share = min(1.0, done / size) if size else 1.0
-            bars.update(task, completed=done, total=size, pace=_pace(entries, time.monotonic() - began, share))
+            bars.update(task, completed=done, total=size, pace=pace.told(done, size, entries)[1])
 
         yield report
 
 
-def _pace(entries: int, seconds: float, share: float) -> str:
-    rate = f", {entries / seconds:,.0f} a second" if seconds > 1 else ""
-    left = f", about {duration(seconds / share * (1 - share))} left" if 0 < share < 1 and seconds > 1 else ""
-    return f"{entries:,} entries{rate}{left}"
+class _Pace:
+    """How fast entries come, and how long the rest will take, counted from the first time it is told."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float, int] | None = None  # when, the share that was done, entries
+
+    def told(self, done: int, size: int, entries: int) -> tuple[float, str]:
+        """The share that is done, and the entries with their rate and the time that is left."""
+        share = min(1.0, done / size) if size else 1.0
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now, share, entries
+        since, before, there = self._first
+        seconds, gained = now - since, share - before
+        text = f"{entries:,} entries"
+        if seconds > 1 and entries > there:
+            text += f", {(entries - there) / seconds:,.0f} a second"
+        if seconds > 1 and gained > 0 and share < 1:
+            text += f", about {duration(seconds / gained * (1 - share))} left"
+        return share, text
 
 
 def duration(seconds: float) -> str:

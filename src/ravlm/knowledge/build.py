@@ -1,6 +1,7 @@
 """A knowledge base from a source: streamed, in bounded memory, taken up again after a kill."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ Progress = Callable[[int, int, int], None]
 
 _ROWS = 5_000  # entries in one commit,
 _BYTES = 64_000_000  # or so many bytes of them
+_PICTURES = 500  # or so many pictures,
+_SECONDS = 30.0  # or all that came in this time
 _MEMORY = 400_000_000  # bytes that the store takes at most, measured at a million entries
 _SPARE = 1.2  # of the estimate must be free
 
@@ -43,15 +46,19 @@ class Estimate:
     memory: int
 
 
-def estimate(source: Source, out: Path) -> Estimate:
+def estimate(source: Source, out: Path, limit: int | None = None) -> Estimate:
     """What building from a source will need, from its size and what such sources were measured to take.
 
+    What a stopped build has written already is not needed again.
+
     Raises:
-        PathError: the disk has less room than that.
+        PathError: the disk has less room than that, and no `limit` makes it unknown.
     """
-    above = next(folder for folder in out.absolute().parents if folder.exists())
-    needed = Estimate(round(source.size * source.expansion), shutil.disk_usage(above).free, _MEMORY + source.memory)
-    if needed.disk * _SPARE > needed.free:
+    above = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    written = sum(path.stat().st_size for path in building_folder(out).rglob("*") if path.is_file())
+    disk = max(0, round(source.size * source.expansion) - written)
+    needed = Estimate(disk, shutil.disk_usage(above).free, _MEMORY + source.memory)
+    if needed.disk * _SPARE > needed.free and limit is None:
         raise PathError(
             f"The base will take about {needed.disk / 1e6:,.0f} MB in {above}, where {needed.free / 1e6:,.0f} MB are "
             "free. Make room, give another --out, or a --limit."
@@ -82,11 +89,10 @@ def build(source: Source, out: Path, *, limit: int | None = None, progress: Prog
     try:
         with ThreadPoolExecutor(1) as aside:  # writing leaves Python's lock, so the next parts are read meanwhile
             writing: Future[None] | None = None
-            for prepared, part in _batches(building, source, limit):
+            for prepared, part in _batches(building, source, limit, progress):
                 if writing is not None:
                     writing.result()
                 writing = aside.submit(building.write, prepared, part.place, building.tally.copy())
-                progress(part.done, source.size, building.tally.entries)
             if writing is not None:
                 writing.result()
         _check_found(building, source)
@@ -123,19 +129,25 @@ def unfinished(out: Path) -> bool:
     return building_folder(out).is_dir()
 
 
-def _batches(building: Building, source: Source, limit: int | None) -> Iterator[tuple[list[Prepared], Part]]:
+def _batches(
+    building: Building, source: Source, limit: int | None, progress: Progress
+) -> Iterator[tuple[list[Prepared], Part]]:
     """Parts enough for a commit, and the last of them."""
     batch: list[Prepared] = []
+    began = time.monotonic()
     for part in source.parts(building.place):
         left = None if limit is None else limit - building.tally.entries
         entries = part.entries[:left]
         prepared = building.prepare(entries, source)
         building.tally.count(part, len(entries), prepared.left_out)
         batch.append(prepared)
+        progress(part.done, source.size, building.tally.entries)
         full = left is not None and len(part.entries) >= left
-        if full or sum(p.rows.num_rows for p in batch) >= _ROWS or sum(p.rows.nbytes for p in batch) >= _BYTES:
+        many = sum(p.rows.num_rows for p in batch) >= _ROWS or sum(p.rows.nbytes for p in batch) >= _BYTES
+        many = many or sum(len(p.pictures) for p in batch) >= _PICTURES
+        if full or many or time.monotonic() - began > _SECONDS:
             yield batch, part
-            batch = []
+            batch, began = [], time.monotonic()
         if full:
             return
     if batch:

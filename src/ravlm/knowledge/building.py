@@ -54,6 +54,7 @@ class Building:
             PathError: something is in the way at `out`, or another process is building there.
             KnowledgeError: what is left was begun with other settings.
         """
+        out = out.absolute()
         check_free(out)
         self.out = out
         self.folder = building_folder(out)
@@ -61,18 +62,29 @@ class Building:
         self.tally = Tally()
         self._settings = json.loads(json.dumps(settings))
         self._lock = lock(out.with_name(f".{out.name}.lock"))
-        if (self.folder / STATE).is_file():
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        base = self.folder / _BASE
+        if (self.folder / STATE).is_file() and (base / "entries.lance").is_dir():
             self._take_up()
         else:
             remove_folder(self.folder)
-            (self.folder / _BASE).mkdir(parents=True)
-            (self.folder / WORKSPACE).mkdir()
-            base = str(self.folder / _BASE)
-            Table.create(base, "pictures", turn())
-            Table.create(base, "entries", Stamp().row())
-            self._save(self.tally)
-        self._entries = Table(str(self.folder / _BASE), "entries")
-        self._pictures = Table(str(self.folder / _BASE), "pictures")
+            base.mkdir(parents=True)
+            self.workspace.mkdir()
+            try:
+                Table.create(str(base), "pictures", turn())
+                Table.create(str(base), "entries", Stamp().row())
+                self._save(self.tally)
+            except BaseException:
+                remove_folder(self.folder)
+                raise
+        self._entries = Table(str(base), "entries")
+        self._pictures = Table(str(base), "pictures")
         self._seen = Seen(lambda ids: self._entries.rows(ids, ["id"])["id"].to_pylist())
         for rows in self._entries.scan(["id"], 100_000, ENTRIES_ONLY):
             self._seen.add(rows["id"].to_pylist())
@@ -146,9 +158,11 @@ class Building:
             if state["settings"].get(name) != self._settings.get(name)
         )
         if different:
+            begun = state["settings"]
             raise KnowledgeError(
-                f"A build into {self.out} was begun and not finished, with another {' and '.join(different)}. Run it "
-                f"again as it was to go on with it, or remove {self.folder} to begin anew."
+                f"A build into {self.out} was begun and not finished, of {begun.get('kind')!r} from "
+                f"{begun.get('path')}; now it is another source, or it or an option has changed "
+                f"({', '.join(different[:5])}). Remove {self.folder} to begin anew."
             )
         self.place = state["place"]
         self.tally = Tally(state["tally"]["read"], state["tally"]["entries"], Counter(state["tally"]["skipped"]))
@@ -156,4 +170,4 @@ class Building:
 
 def building_folder(out: Path) -> Path:
     """Where the base for `out` is while it is being built."""
-    return out.with_name(f".{out.name}.building")
+    return out.absolute().with_name(f".{out.absolute().name}.building")

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from lance.dataset import LanceDataset
 
 from ravlm.errors import KnowledgeError
-from ravlm.knowledge.rows import ENTRIES
+from ravlm.knowledge.rows import ENTRIES, whole_hashes
 from ravlm.knowledge.stamp import ENTRIES_ONLY, STAMP_ID, Stamp
 from ravlm.knowledge.tables import Change, among, rows_of, told
 
@@ -25,11 +25,12 @@ def stamp_of(table: LanceDataset, location: str) -> Stamp:
 def planned(table: LanceDataset, location: str, rows: pa.Table, delete: Sequence[str]) -> Change | None:
     """The change that adds or replaces `rows` and deletes entries by id; None where it would change nothing."""
     ids = rows["id"].to_pylist()
-    old = rows_of(table, [*ids, *delete], ["id", "hash"], location)
+    old = rows_of(table, [*ids, *delete], ["id", "hash", "record"], location)
     before = dict(zip(old["id"].to_pylist(), old["hash"].to_pylist(), strict=True))
+    whole = whole_hashes(old)  # a damaged entry is replaced also where its stored hash is that of the new one
     wanted = dict(zip(ids, rows["hash"].to_pylist(), strict=True))
     gone = [entry_id for entry_id in delete if entry_id in before and entry_id not in wanted]
-    differ = [entry_id for entry_id, content in wanted.items() if before.get(entry_id) != content]
+    differ = [entry_id for entry_id, content in wanted.items() if whole.get(entry_id) != content]
     if not gone and not differ:
         return None
     taken = [before[entry_id] for entry_id in (*gone, *differ) if entry_id in before]

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from ravlm.errors import KnowledgeError
 from ravlm.knowledge.sources.dataset import FILE
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.lines import EntryLine, SectionLine
@@ -26,6 +29,7 @@ def export(base: KnowledgeBase, out: Path, progress: Progress = lambda *_: None)
     Raises:
         PathError: `out` holds something, or can't be written.
         KnowledgeCorrupt: an entry or a picture is damaged; then nothing is written.
+        KnowledgeError: an entry has an empty title, language or name of a fact, which the format does not allow.
     """
     temporary = temporary_folder(out)
     try:
@@ -44,6 +48,17 @@ def _line(entry: Entry, images: list[str]) -> EntryLine:
     sections = [SectionLine(title=s.title, text=s.text, language=s.language) for s in entry.sections]
     if sections and entry.text:
         sections.insert(0, SectionLine(title="", text=entry.text))
+    try:
+        return _as_line(entry, sections, images)
+    except ValidationError as error:
+        field = ".".join(map(str, error.errors()[0]["loc"]))
+        raise KnowledgeError(
+            f"The entry {entry.id!r} can't be written in the dataset's format: its {field} is empty or too long. Mend "
+            "it with `ravlm knowledge set`, or remove it."
+        ) from error
+
+
+def _as_line(entry: Entry, sections: list[SectionLine], images: list[str]) -> EntryLine:
     return EntryLine(
         id=entry.id,
         title=entry.title,

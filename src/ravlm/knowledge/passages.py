@@ -37,6 +37,8 @@ def sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
         for missed in _MISSED.finditer(even, start, end):
             spans.append((start, missed.end()))
             start = missed.end()
+        if start >= end:
+            continue
         before = even[max(0, start - 8) : start].rstrip()
         if spans and before.endswith(".") and (even[start].islower() or before.endswith(_SHORT)):
             start = spans.pop()[0]

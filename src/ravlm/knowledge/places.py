@@ -34,7 +34,7 @@ def find_base(place: str | Path) -> str:
                 "again from its source, and train again a model that holds it."
             )
         if (folder / _TABLE).is_dir():
-            return str(folder)
+            return str(folder.absolute())
     if (path / REFERENCE).is_file():
         return _named(path / REFERENCE)
     found = "nothing" if not path.exists() else "a folder without one" if path.is_dir() else "a file"

@@ -111,8 +111,8 @@ def checked_entry(row: dict[str, Any]) -> Entry:
     if content_hash(row["record"]) != row["hash"]:
         raise KnowledgeCorrupt(
             f"The entry {entry_id!r} is damaged: its content does not fit its stored hash. Nothing of it is used. "
-            "Write it again with `ravlm knowledge set` or `sync`, go back with `ravlm knowledge rollback`, or restore "
-            "the base from a copy."
+            "`ravlm knowledge sync` with its source writes it again; else remove it, go back with `ravlm knowledge "
+            "rollback`, or restore the base from a copy."
         )
     entry = parse(row["record"])
     for column in ("id", "source", "language", "title"):
@@ -122,6 +122,15 @@ def checked_entry(row: dict[str, Any]) -> Entry:
                 f"{getattr(entry, column)[:80]!r}. Write it again, or restore the base from a copy."
             )
     return entry
+
+
+def whole_hashes(rows: pa.Table | pa.RecordBatch) -> dict[str, bytes]:
+    """The hash of each row that has `id`, `hash` and `record`, by id; empty where the content does not fit it."""
+    ids, hashes, records = (rows[column].to_pylist() for column in ("id", "hash", "record"))
+    return {
+        row_id: stored if content_hash(record) == stored else b""
+        for row_id, stored, record in zip(ids, hashes, records, strict=True)
+    }
 
 
 def parse(record: str) -> Entry:

@@ -9,6 +9,7 @@ asks for another. Lance does not notice a flipped bit in a data file, so every r
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -18,13 +19,13 @@ from pathlib import Path
 import pyarrow.compute as pc
 from lance.dataset import LanceDataset
 
-from ravlm.errors import KnowledgeCorrupt, KnowledgeError
+from ravlm.errors import ConflictError, KnowledgeCorrupt, KnowledgeError, PathError
 from ravlm.knowledge.changes import Plan, added, ids_of, of_source, planned, stamp_of, without
 from ravlm.knowledge.pictures import PICTURES_ONLY, Pictures, Prepared, added_pictures, picture_batches, prepare, turn
 from ravlm.knowledge.places import find_base, is_remote
-from ravlm.knowledge.rows import ROW, checked_entry, picture_id
+from ravlm.knowledge.rows import ROW, checked_entry, picture_id, whole_hashes
 from ravlm.knowledge.stamp import ENTRIES_ONLY, STAMP_ID, Stamp
-from ravlm.knowledge.tables import Change, Options, Table, rows_of
+from ravlm.knowledge.tables import Change, Options, Table, rows_of, told
 from ravlm.knowledge.verify import damage
 from ravlm.records import Entry
 from ravlm.safe.files import remove_folder, replace_folder_atomic, temporary_folder
@@ -54,7 +55,7 @@ class KnowledgeBase:
     """
 
     def __init__(self, location: str | Path, options: Options | None = None, version: int | None = None) -> None:
-        self.location = str(location)
+        self.location = str(location) if is_remote(location) else str(Path(location).absolute())
         self._entries = Table(self.location, "entries", options)
         self._pictures = Table(self.location, "pictures", options)
         self._pin(version)
@@ -160,9 +161,12 @@ class KnowledgeBase:
         return dict(sorted(counts.items()))
 
     def hashes(self, source: str | None = None) -> dict[str, bytes]:
-        """The content hash of every entry, or of every entry of a source, by id."""
-        rows = self._entries.columns(["id", "hash"], ENTRIES_ONLY if source is None else of_source(source))
-        return dict(zip(rows["id"].to_pylist(), rows["hash"].to_pylist(), strict=True))
+        """The content hash of every entry, or of every entry of a source, by id; empty for one that is damaged."""
+        found: dict[str, bytes] = {}
+        where = ENTRIES_ONLY if source is None else of_source(source)
+        for batch in self._entries.scan(["id", "hash", "record"], 1000, where):
+            found.update(whole_hashes(batch))
+        return found
 
     def sources_of(self, ids: Sequence[str]) -> dict[str, str]:
         """The sources of those of these entries that are there, by id."""
@@ -182,6 +186,7 @@ class KnowledgeBase:
         if entry_id in self._got:
             return self._got[entry_id]
         rows = self._entries.rows([entry_id], ROW).to_pylist() if entry_id != STAMP_ID else []
+        rows = rows or self._entries.without_index(entry_id or "-", ROW).to_pylist()
         if not rows:
             raise self._unknown([entry_id])
         if len(rows) > 1:
@@ -203,19 +208,22 @@ class KnowledgeBase:
         Raises:
             KnowledgeCorrupt: as `get`; also where entries are lost or there more than once, after the last one.
         """
-        ids = self._entries.columns(["id"])["id"]
+        table, stamp = self._entries.pinned, self._stamp
+        with told(self.location):
+            ids = table.to_table(columns=["id"])["id"]
         order = pc.sort_indices(ids)
-        stamps = pc.sum(pc.equal(ids, STAMP_ID)).as_py()
+        stamps = pc.sum(pc.equal(ids, STAMP_ID)).as_py() or 0
         seen = Stamp()
         for start in range(stamps, len(order), _TAKEN):
-            rows = self._entries.take(order[start : start + _TAKEN].to_pylist(), ROW).to_pylist()
+            with told(self.location):
+                rows = table.take(order[start : start + _TAKEN].to_pylist(), columns=list(ROW)).to_pylist()
             for row in rows:
                 yield checked_entry(row)
             seen = seen.plus([row["hash"] for row in rows])
-        if seen != self._stamp:
+        if seen != stamp:
             raise KnowledgeCorrupt(
                 f"The knowledge base {self.location} holds {seen.entries:,} entries that are not the "
-                f"{self._stamp.entries:,} of its stamp: some are lost, or there more than once. `ravlm knowledge "
+                f"{stamp.entries:,} of its stamp: some are lost, or there more than once. `ravlm knowledge "
                 "verify` tells which; go back with `ravlm knowledge rollback`, or restore it from a copy."
             )
 
@@ -319,7 +327,11 @@ class KnowledgeBase:
         pictures that no entry names are deleted too: then nobody else may be writing. Small files are also joined by
         themselves when many changes have piled up.
         """
+        self._pin(None)
         if not keep:
+            self._entries.compact(whole=True)
+            self._entries.forget(keep)  # before the pictures go, so no version is left that names them
+            self._pin(None)
             named = {image_id for entry in self.iterate() for image_id in entry.images}
             ids = self._pictures.columns(["id"], PICTURES_ONLY)["id"].to_pylist()
             self._pictures.delete([image_id for image_id in ids if image_id not in named])
@@ -335,10 +347,12 @@ class KnowledgeBase:
     def _commit(self, plan: Plan) -> bool:
         before = self.version
         changed = self._entries.commit(plan)
-        if changed and self._entries.crowded():
-            self._entries.compact()
         if self.version != before:
             self._look()
+        if changed and self._entries.crowded():
+            with suppress(ConflictError, PathError):  # the change is made; another one will join the files
+                self._entries.compact()
+                self._look()
         return changed
 
     def _pin(self, version: int | None) -> None:

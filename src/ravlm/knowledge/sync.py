@@ -42,7 +42,8 @@ def sync(base: KnowledgeBase, source: Source, *, yes: bool = False, progress: Pr
 
     Entries are added, replaced where their content differs, and deleted where the source has them no more; entries of
     other sources stay. Everything is checked before anything is written, and all of it is one commit. A second run
-    changes nothing. Rows that differ wait on the disk, so memory holds ids and hashes alone.
+    changes nothing. Memory holds ids and hashes, and what differs several times over while it is written: a first fill
+    with a large source is for `build`.
 
     Args:
         base: the base to change.
@@ -118,6 +119,7 @@ class _Found:
         self.own: dict[str, dict[str, bytes]] = {}
         self.skipped: Counter[str] = Counter()
         self._pictures: dict[str, str] = {}
+        self._strange: dict[str, str] = {}  # ids that entries of another source have in the base, and its name
         self._path = path
 
     def prepared(self, source: Source) -> Prepared:
@@ -139,6 +141,12 @@ class _Found:
                 staged.write_table(self._differing(base, prepared))
                 self._pictures.update(prepared.pictures)
                 progress(part.done, source.size, len(self.wanted))
+        for entry_id, name in self._strange.items():
+            if name not in self.own:
+                raise KnowledgeError(
+                    f"The id {entry_id!r} belongs to the source {name!r} in the base, and now also to "
+                    f"{source.name!r}. Give other ids, or remove those entries first."
+                )
 
     def _differing(self, base: KnowledgeBase, prepared: Prepared) -> pa.Table:
         rows = prepared.rows
@@ -146,12 +154,7 @@ class _Found:
         for name in {*sources} - self.own.keys():
             self.own[name] = base.hashes(name)
         strange = [entry_id for entry_id, name in zip(ids, sources, strict=True) if entry_id not in self.own[name]]
-        for entry_id, name in base.sources_of(strange).items():
-            if name not in sources:
-                raise KnowledgeError(
-                    f"The id {entry_id!r} belongs to the source {name!r} in the base, and the entry that would take "
-                    f"its place to {sources[0]!r}. Give other ids, or remove those entries first."
-                )
+        self._strange.update(base.sources_of(strange))
         self.wanted.update(zip(ids, hashes, strict=True))
         differ = [
             self.own[name].get(entry_id) != content

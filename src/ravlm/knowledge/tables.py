@@ -1,17 +1,18 @@
 """Lance's tables as the base uses them: pinned reads, optimistic commits, compaction, and errors in our words."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import lance
 import pyarrow as pa
 from lance.dataset import LanceDataset
-from lance.lance import _Session
 
 from ravlm.errors import ConflictError, FormatError, KnowledgeCorrupt, KnowledgeError, PathError, RavlmError
 
@@ -19,7 +20,7 @@ ATTEMPTS = 20
 FORMAT = "2"
 MOST_FRAGMENTS = 64  # files of rows that pile up before they are joined
 _FORMAT_KEY = b"ravlm.format"
-_CONFLICT = ("conflict", "concurrent writers")
+_CONFLICT = ("commit conflict", "concurrent writers", "preempted by", "incompatible transaction")
 _AT_ONCE = 500  # ids in one condition
 _JOINED = (8_192, 131_072, 1_048_576)  # rows of a file when small ones are joined: seldom and many, often and few
 _INDEX_PARTS = 8
@@ -44,7 +45,9 @@ class Table:
         self.name = name
         self._uri = f"{location}/{name}.lance"
         self._options = dict(options or {}) or None
-        self._session = _Session(index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE)
+        self._session = lance.Session(  # type: ignore[attr-defined]
+            index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+        )
         self.pinned: LanceDataset = self.at(None)
 
     @staticmethod
@@ -52,7 +55,14 @@ class Table:
         """Write a new table with an index on `id`."""
         with told(location):
             rows = rows.replace_schema_metadata({_FORMAT_KEY: FORMAT.encode()})
-            table = lance.write_dataset(rows, f"{location}/{name}.lance", storage_options=dict(options or {}) or None)
+            try:
+                table = lance.write_dataset(
+                    rows, f"{location}/{name}.lance", storage_options=dict(options or {}) or None
+                )
+            except OSError as error:
+                if "already exists" not in str(error):
+                    raise
+                raise PathError(f"There is a knowledge base at {location} already. Give another place.") from error
             table.create_scalar_index("id", "BTREE", name="id")
 
     @property
@@ -82,8 +92,8 @@ class Table:
 
     def restore(self) -> None:
         """Make the pinned version the newest one, as a commit of its own, and pin that."""
-        with told(self.location):
-            self.at(self.version).restore()  # type: ignore[no-untyped-call]
+        version = self.version
+        self._again(lambda: self.at(version).restore())  # type: ignore[no-untyped-call]
         self.pin()
 
     def count(self) -> int:
@@ -99,6 +109,11 @@ class Table:
     def rows(self, ids: Sequence[str], names: Sequence[str]) -> pa.Table:
         """These columns of the rows with these ids, in no particular order, found by the index."""
         return rows_of(self.pinned, ids, names, self.location)
+
+    def without_index(self, row_id: str, names: Sequence[str]) -> pa.Table:
+        """These columns of the rows with this id, looked for in all of them: what a damaged index hides is found."""
+        with told(self.location):
+            return self.pinned.to_table(columns=list(names), filter=among("id", [row_id]), use_scalar_index=False)
 
     def lost(self, ids: Sequence[str]) -> bool:
         """Whether the index does not find some of these ids, which are there."""
@@ -141,20 +156,33 @@ class Table:
         Raises:
             ConflictError: other writers were faster, `ATTEMPTS` times.
         """
-        for attempt in range(ATTEMPTS):
+        changed = False
+
+        def attempt() -> None:
+            nonlocal changed
             newest = self.at()
             change = plan(newest)
-            if change is None:
-                self.pinned = newest
-                return False
+            if change is not None:
+                _merge(newest, change)
+            changed, self.pinned = change is not None, newest
+
+        self._again(attempt)
+        return changed
+
+    def _again(self, attempt: Callable[[], object]) -> None:
+        """Do something that other writers may get in the way of, and where they do, do it again.
+
+        Raises:
+            ConflictError: they did, `ATTEMPTS` times.
+        """
+        for turn in range(ATTEMPTS):
             try:
                 with told(self.location):
-                    _merge(newest, change)
+                    attempt()
             except _Lost:
-                time.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 8)))
+                time.sleep(random.uniform(0, 0.002 * 2 ** min(turn, 8)))
             else:
-                self.pinned = newest
-                return True
+                return
         raise ConflictError(
             f"Others kept changing {self.location}: this change lost {ATTEMPTS} times and was not made. Nothing of "
             "it is written. Try it again when they are done."
@@ -162,9 +190,12 @@ class Table:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete the rows with these ids."""
-        with told(self.location):
-            for part in _parts(ids):
-                self.at().delete(among("id", part))
+        for part in _parts(ids):
+            self._again(partial(self._delete, among("id", part)))
+        self.pin()
+
+    def _delete(self, where: str) -> None:
+        self.at().delete(where)
 
     def crowded(self) -> bool:
         """Whether so many small files of rows have piled up that reading suffers."""
@@ -177,32 +208,42 @@ class Table:
         Small files are joined often and large ones seldom, so the cost of a change stays that of the change. `whole`
         joins all of them and makes the index anew.
         """
-        self.join(whole=whole)
         if whole:
-            self.reindex()
+            try:
+                self.join(whole=True)
+                self.reindex()
+            except KnowledgeCorrupt:  # of the index, or of more, which then is told again
+                self._again(lambda: self.at().drop_index("id"))
+                self.join(whole=True)
+                self.reindex()
             return
-        table = self.pinned
-        with told(self.location):
+        self.join()
+
+        def extend() -> None:
+            table = self.at()
             parts = sum(index["name"] == "id" for index in table.list_indices())
             table.optimize.optimize_indices(num_indices_to_merge=parts if parts > _INDEX_PARTS else 0)
+
+        self._again(extend)
         self.pin()
 
     def reindex(self) -> None:
         """Make the index anew, and pin the outcome."""
-        table = self.at()
-        with told(self.location):
-            table.create_scalar_index("id", "BTREE", name="id", replace=True)
+        self._again(lambda: self.at().create_scalar_index("id", "BTREE", name="id", replace=True))
         self.pin()
 
     def join(self, *, whole: bool = False) -> None:
         """Join small files alone, and pin the outcome."""
-        table = self.at()
-        with told(self.location):
+
+        def joined() -> None:
+            table = self.at()
             sizes = [fragment.physical_rows for fragment in table.get_fragments()]
             target = next((t for t in _JOINED if sum(size >= t for size in sizes) <= MOST_FRAGMENTS // 2), _JOINED[-1])
             table.optimize.compact_files(
                 target_rows_per_fragment=_JOINED[-1] if whole else target, compaction_mode="try_binary_copy"
             )
+
+        self._again(joined)
         self.pin()
 
     def forget(self, older_than: timedelta) -> None:
@@ -255,7 +296,7 @@ class _Lost(Exception):
 
 
 def rows_of(table: LanceDataset, ids: Sequence[str], names: Sequence[str], location: str) -> pa.Table:
-    """These columns of the rows with these ids; where the index is damaged, they are found without it."""
+    """These columns of the rows with these ids; where the index can't be read, they are found without it."""
     found = []
     for part in _parts(ids):
         where = among("id", part)
@@ -284,32 +325,45 @@ def _merge(table: LanceDataset, change: Change) -> None:
     merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().conflict_retries(0)
     if change.delete is not None:
         merge = merge.when_not_matched_by_source_delete(change.delete)
-    try:
-        merge.execute(change.rows)
-    except (OSError, RuntimeError, ValueError) as error:
-        if any(word in str(error).lower() for word in _CONFLICT):
-            raise _Lost from error
-        raise
+    merge.execute(change.rows)
 
 
 @contextmanager
 def told(location: str) -> Iterator[None]:
-    """Lance's errors in our words: what can't be written is a matter of the path, the rest is damage."""
+    """Lance's errors in our words: a lost race, a matter of the path or the system, or damage."""
     try:
         yield
     except (RavlmError, _Lost, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except BaseException as error:  # damage surfaces as whatever Lance, Arrow or Rust run into, panics among them
-        reason = str(error).strip().split("\n")[0][:300]
-        if any(word in reason.lower() for word in _UNWRITABLE):
+        reason = _INNER.sub("", str(error).replace(location.lstrip("/"), "...").strip().split("\n")[0])[:300]
+        said = reason.lower()
+        if any(word in said for word in _CONFLICT):
+            raise _Lost from error
+        if "://" in location and any(word in said for word in _UNREACHED):
             raise PathError(
-                f"The knowledge base {location} can't be written: {reason}. Nothing of the change was made. Check "
-                "space and rights."
+                f"{location} can't be reached: {reason}. Check its name, its rights, and what the environment or the "
+                "options say of it (AWS_ENDPOINT, AWS_ACCESS_KEY_ID, ...)."
+            ) from error
+        if any(word in said for word in _REFUSED):
+            raise PathError(
+                f"The system does not let the knowledge base {location} be read or written: {reason}. Nothing of the "
+                "change was made. Check space, rights and limits."
             ) from error
         raise KnowledgeCorrupt(
-            f"The knowledge base {location} can't be read: {reason}. Its files are damaged or gone. Go back with "
-            "`ravlm knowledge rollback`, or restore them from a copy."
+            f"The knowledge base {location} can't be read: {reason}. Its files are damaged or gone. `ravlm knowledge "
+            "verify` tells more; go back with `ravlm knowledge rollback`, or restore them from a copy."
         ) from error
 
 
-_UNWRITABLE = ("permission denied", "no space left", "read-only", "file too large", "quota")
+_INNER = re.compile(r"LanceError\(\w+\): |,? ?/\S+\.rs:\d+:\d+")  # where in Lance it happened
+_UNREACHED = ("error sending request", "dispatch", "connect", "credential", "nosuchbucket", "timed out", "dns")
+_REFUSED = (
+    "permission denied",
+    "no space left",
+    "read-only file system",
+    "file too large",
+    "quota exceeded",
+    "too many open files",
+    "input/output error",
+)

@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ravlm.errors import FormatError, PathError
 
@@ -93,6 +93,7 @@ def temporary_folder(destination: Path) -> Path:
     Raises:
         PathError: `destination` holds something, or the folder above it can't be written.
     """
+    destination = destination.absolute()
     check_free(destination)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
@@ -106,23 +107,15 @@ def temporary_folder(destination: Path) -> Path:
 class Lock:
     """A file that one process at a time holds; it is let go of when the process ends, however it ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: IO[str]) -> None:
         self._path = path
-        self._file = path.open("w")
-
-    def hold(self) -> bool:
-        """Take it; False where another process has it."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            return False
-        return True
+        self._file = file
 
     def release(self) -> None:
-        """Give it back and remove the file."""
-        self._path.unlink(missing_ok=True)
-        self._file.close()
+        """Remove the file and give it back, in this order: whoever waits for it looks whether it is still there."""
+        if not self._file.closed:
+            self._path.unlink(missing_ok=True)
+            self._file.close()
 
 
 def lock(path: Path) -> Lock:
@@ -131,14 +124,22 @@ def lock(path: Path) -> Lock:
     Raises:
         PathError: another process holds it, or the folder can't be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        taken = Lock(path)
-    except OSError as error:
-        raise PathError(f"{path} can't be written: {error.strerror}. Give another folder.") from error
-    if not taken.hold():
-        raise PathError(f"Another process is at work here: it holds {path}. Wait until it is done, or stop it.")
-    return taken
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("w")
+        except OSError as error:
+            raise PathError(f"{path} can't be written: {error.strerror}. Give another folder.") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            raise PathError(
+                f"Another process is at work here: it holds {path}. Wait until it is done, or stop it."
+            ) from error
+        if path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+            return Lock(path, file)
+        file.close()  # another process has given it back and removed it just now
 
 
 def remove_folder(folder: Path) -> None:

@@ -197,7 +197,10 @@ def test_resume_at_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_what_a_source_says_of_itself(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("Die Rose.")
     source = FolderSource(tmp_path, "own", language="de")
-    assert source.settings() == {"language": "de"}
+    told = source.settings()
+    assert told["language"] == "de"
+    os.utime(tmp_path / "a.md", (1, 1))
+    assert FolderSource(tmp_path, "own", language="de").settings() != told
     assert (source.kind, source.name, source.path, source.strict) == ("folder", "own", tmp_path, False)
     assert read(source)[0]["a"].language == "de"
 

@@ -60,11 +60,11 @@ def remove(
 
 def rollback(
     base: Base,
-    version: Annotated[int, typer.Argument(metavar="VERSION", help="A version that `info` lists.")],
+    version: Annotated[int, typer.Argument(min=1, max=2**62, metavar="VERSION", help="A version that `info` lists.")],
     as_json: Json = False,
 ) -> None:
     """Make a base hold what it held at a version. This is a new version, so it can be gone back on too."""
-    changed = opened(base)
+    changed = opened(base, version)  # the newest one may be the damaged one
     changed.rollback(version)
     if as_json:
         emit_json({"entries": changed.count(), "version": changed.version, "fingerprint": changed.fingerprint})
@@ -74,7 +74,9 @@ def rollback(
 
 def compact(
     base: Base,
-    keep_days: Annotated[float, typer.Option(min=0, help="Versions of so many days can be gone back to.")] = 7,
+    keep_days: Annotated[
+        float, typer.Option(min=0, max=36500, help="Versions of so many days can be gone back to.")
+    ] = 7,
     as_json: Json = False,
 ) -> None:
     """Join small files, make the index anew, and delete versions older than --keep-days.

@@ -17,11 +17,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 _VERSIONS = 10  # that `info` tells
 
 
-def opened(place: str) -> "KnowledgeBase":
-    """The base at a place, at its newest version."""
+def opened(place: str, version: int | None = None) -> "KnowledgeBase":
+    """The base at a place, at its newest version or at another."""
     from ravlm.knowledge.store import KnowledgeBase
 
-    return KnowledgeBase.open(place)
+    return KnowledgeBase.open(place, version=version)
 
 
 def about(base: "KnowledgeBase") -> dict[str, object]:

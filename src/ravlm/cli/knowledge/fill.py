@@ -61,17 +61,23 @@ def build(
     """
     import time
 
+    from ravlm.errors import PathError
     from ravlm.knowledge import build as room
+    from ravlm.safe.files import check_free
 
     columns = _columns(id_column, title_column, text_column, image_column, language_column)
     read = _source(kind, source, source_name, language, minimum_weight, images, workers, columns)
-    needs = room.estimate(read, out)
+    if "://" in str(out) or str(out).startswith("s3:"):
+        raise PathError(
+            f"A base is built in a folder, and --out is {out}. Build it in a folder and copy that to the storage, or "
+            "add to a base that was made there in Python (docs/knowledge.md)."
+        )
+    check_free(out)
+    needs = room.estimate(read, out, limit)
     warn(
-        f"It takes about {needs.disk / 1e6:,.0f} MB on the disk, where {needs.free / 1e6:,.0f} MB are free, and at "
-        f"most about {needs.memory / 1e6:,.0f} MB of memory."
+        f"It takes about {max(1, needs.disk / 1e6):,.0f} MB on the disk, where {needs.free / 1e6:,.0f} MB are free, "
+        f"and at most about {needs.memory / 1e6:,.0f} MB of memory."
     )
-    if room.unfinished(out):
-        warn("Going on with the build that was stopped.")
     began = time.monotonic()
     with filling("building the knowledge base") as progress:
         report = room.build(read, out, limit=limit, progress=progress)
@@ -80,7 +86,8 @@ def build(
     if as_json:
         emit_json({**about(base), "report": {**asdict(report), "seconds": round(took, 1)}})
         return
-    say(f"{out}: {report.kept:,} entries and {base.count_pictures():,} pictures in {duration(took)}.")
+    resumed = " since the build that was stopped was taken up" if report.resumed else ""
+    say(f"{out}: {report.kept:,} entries and {base.count_pictures():,} pictures in {duration(took)}{resumed}.")
     say(f"Read {report.read:,} records{_left_out(report.skipped)}")
     say(f"fingerprint {base.fingerprint}")
 

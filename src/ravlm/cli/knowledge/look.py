@@ -1,5 +1,6 @@
 """`ravlm knowledge info`, `show`, `verify` and `export`: what a base holds."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -78,4 +79,5 @@ def export(
     if as_json:
         emit_json({"knowledge": read.location, "out": str(out), "entries": read.count()})
     else:
-        say(f"{out}: {read.count():,} entries. `ravlm knowledge build dataset {out} --out KB` makes the base again.")
+        again = shlex.join(["ravlm", "knowledge", "build", "dataset", str(out), "--out", "KB"])
+        say(f"{out}: {read.count():,} entries. `{again}` makes the base again.")

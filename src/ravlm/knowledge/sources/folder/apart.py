@@ -5,8 +5,10 @@ Here it costs that one file. Requests and answers are lines of JSON over pipes; 
 """
 
 import contextlib
+import ctypes
 import json
 import os
+import signal
 import subprocess  # the command is ours, without a shell
 import sys
 import threading
@@ -22,6 +24,7 @@ from ravlm.knowledge.sources.folder.pdf import read_pdf_file, read_pdf_picture
 
 LONGEST = 120.0  # seconds for one file
 LARGEST = 4_000_000_000  # bytes of memory, where the system can bound it (not on Windows and macOS)
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 _READY = b"ready\n"
 
 
@@ -157,6 +160,12 @@ def _bound_memory() -> None:
         pass  # Windows and macOS know no such bound
 
 
+def _die_with_the_parent() -> None:
+    """Have this process killed when the one that reads its answers is, where the system can (Linux)."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
 def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     answers.write(_READY)
     answers.flush()
@@ -168,6 +177,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 if __name__ == "__main__":
     _bound_memory()
+    _die_with_the_parent()
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     _serve(sys.stdin.buffer, pipe)

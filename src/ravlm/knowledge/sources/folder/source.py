@@ -1,5 +1,6 @@
 """One's own folder as a source of knowledge: documents with their pictures, pictures with their captions."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 from ravlm.errors import PathError
 from ravlm.knowledge.sources.folder import html, pdf
-from ravlm.knowledge.sources.folder.apart import Apart
+from ravlm.knowledge.sources.folder.apart import LARGEST, Apart
 from ravlm.knowledge.sources.folder.document import HTML, PDF, LeftOut, suffix_of
 from ravlm.knowledge.sources.folder.listing import listings
 from ravlm.knowledge.sources.folder.reading import Reading
@@ -67,17 +68,25 @@ class FolderSource(Source):
         self.name = name or self._root.name or "folder"
         self.size = 0
         kinds: set[str] = set()
+        listed = hashlib.sha256()
         for listing in listings(self._root):
             self.size += sum(file.size for file in listing.files)
+            for file in listing.files:
+                listed.update(
+                    f"{file.path}\n{file.size}\n{_changed(self._root / file.path)}\n".encode(errors="replace")
+                )
             kinds.update(suffix_of(file.path) for file in listing.files if file.fault is None)
         if kinds & HTML:
             require("selectolax.lexbor", html.EXTRA)
         if kinds & PDF:
             require("pypdfium2", pdf.EXTRA)
+        self._listed = listed.hexdigest()
+        if kinds & (HTML | PDF):
+            self.memory += LARGEST  # what the process apart may take
 
     def settings(self) -> dict[str, Any]:
-        """The language that was given, if any."""
-        return {"language": self._language}
+        """The language that was given, if any, and a hash of every file's path, size and time of change."""
+        return {"language": self._language, "listed": self._listed}
 
     def parts(self, after: Place | None = None) -> Iterator[Part]:
         """The folder's entries; a place is [path of the last file, bytes of all files up to it].
@@ -120,3 +129,11 @@ class FolderSource(Source):
             raise PathError(f"The picture {name!r} can't be read: {left_out}. Build from the folder again.") from None
         except (OSError, RuntimeError, ValueError) as error:
             raise PathError(f"The picture {name!r} can't be read: {error}. Check the folder.") from error
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed, in nanoseconds; 0 where that can't be told."""
+    try:
+        return path.lstat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0

@@ -128,7 +128,7 @@ class WikipediaSource(Source):
         with ExitStack() as stack:
             settings = self._settings
             if self._redirects:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ravlm-wikipedia-"))
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ravlm-wikipedia-", dir=self.workspace))
                 settings = replace(settings, redirects=Path(folder) / "redirects.sqlite")
             crew = Crew(settings, self._workers if self._bytes - offset >= _LEAST_TO_SHARE else 1)
             stack.callback(crew.close)
