@@ -63,7 +63,7 @@ def test_a_folder_becomes_a_base_and_is_followed(ravlm: Ravlm, tmp_path: Path) -
     kb = tmp_path / "kb"
     built = ravlm("knowledge", "build", "folder", own, "--out", kb)
     assert built.code == 0
-    assert f"{kb}: 2 entries and 1 pictures" in built.out
+    assert f"{kb}: 2 entries and 1 picture" in built.out
     assert "left out: 1 not UTF-8." in built.out
     assert "牡丹四月开花。" in ravlm("knowledge", "show", kb, "牡丹").out
     assert "2 unchanged" in ravlm("knowledge", "sync", kb, "folder", own).out

@@ -148,3 +148,12 @@ def test_a_source_of_nothing_is_refused(tmp_path: Path) -> None:
     ):
         build(Nothing(300), tmp_path / "kb")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_commits_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ravlm.knowledge.tables.MOST_FRAGMENTS", 4)
+    assert build(Numbers(900), tmp_path / "kb").kept == 900
+    base = KnowledgeBase.open(tmp_path / "kb")
+    assert len(base._entries.pinned.get_fragments()) < 8
+    assert base.get("n777").title == "Number 777"
+    assert list(base.verify()) == []

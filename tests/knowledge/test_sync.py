@@ -115,3 +115,35 @@ def test_a_build_tells_how_far_it_is(tmp_path: Path) -> None:
     source = DatasetSource(write_dataset(tmp_path / "data"))
     assert build(source, tmp_path / "kb", progress=lambda *step: told.append(step)).kept == 3
     assert told[-1] == (source.size, source.size, 3)
+
+
+def test_a_base_that_others_have_changed_is_looked_at_anew(world: tuple[KnowledgeBase, Path, Lines]) -> None:
+    base, file, _ = world
+    other = KnowledgeBase.open(base.location)
+    other.delete(["a"])
+    assert sync(base, DatasetSource(file)).added == 1
+    assert "a" in base
+
+
+def test_an_id_may_move_between_sources_that_are_both_synced(world: tuple[KnowledgeBase, Path, Lines]) -> None:
+    base, file, lines = world
+    lines[2]["source"] = "t"
+    write_lines(file, lines)
+    assert sync(base, DatasetSource(file), yes=True).replaced + sync(base, DatasetSource(file)).unchanged >= 3
+    assert base.sources() == {"hand": 1, "s": 2, "t": 1}
+    lines[0]["source"], lines[2]["source"] = "t", "s"
+    write_lines(file, lines)
+    sync(base, DatasetSource(file), yes=True)
+    assert base.sources() == {"hand": 1, "s": 2, "t": 1}
+
+
+def test_sync_writes_a_damaged_entry_again(world: tuple[KnowledgeBase, Path, Lines]) -> None:
+    base, file, _ = world
+    for path in Path(base.location).rglob("*.lance"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes().replace(b"6 legs", b"9 legs"))
+    assert len(list(KnowledgeBase.open(base.location).verify())) == 1
+    damaged = KnowledgeBase.open(base.location)
+    assert sync(damaged, DatasetSource(file)).replaced == 1
+    assert list(damaged.verify()) == []
+    assert damaged.get("a").text == "An ant has 6 legs."

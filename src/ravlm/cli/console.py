@@ -175,7 +175,7 @@ class _Pace:
             self._first = now, share, entries
         since, before, there = self._first
         seconds, gained = now - since, share - before
-        text = f"{entries:,} entries"
+        text = counted(entries, "entry", "entries")
         if seconds > 1 and entries > there:
             text += f", {(entries - there) / seconds:,.0f} a second"
         if seconds > 1 and gained > 0 and share < 1:
@@ -191,6 +191,15 @@ def duration(seconds: float) -> str:
     """
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things as people say it.
+
+    >>> counted(1, "entry", "entries"), counted(2000, "entry", "entries")
+    ('1 entry', '2,000 entries')
+    """
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def examples(*commands: str) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ravlm.cli.console import emit_json, say
-from ravlm.cli.knowledge.common import Base, Json, opened
+from ravlm.cli.console import counted, emit_json, say
+from ravlm.cli.knowledge.common import Base, Json, held, opened
 
 
 def set_entry(
@@ -55,7 +55,7 @@ def remove(
     if as_json:
         emit_json({"deleted": count, "entries": changed.count(), "version": changed.version})
     else:
-        say(f"Deleted {count:,}; the base has {changed.count():,} entries.")
+        say(f"Deleted {count:,}; the base has {counted(changed.count(), 'entry', 'entries')}.")
 
 
 def rollback(
@@ -69,7 +69,7 @@ def rollback(
     if as_json:
         emit_json({"entries": changed.count(), "version": changed.version, "fingerprint": changed.fingerprint})
     else:
-        say(f"As at version {version}: {changed.count():,} entries. The base is at version {changed.version}.")
+        say(f"As at version {version}: {held(changed)}. The base is at version {changed.version}.")
 
 
 def compact(
@@ -89,4 +89,4 @@ def compact(
     if as_json:
         emit_json({"entries": changed.count(), "version": changed.version, "versions": kept})
     else:
-        say(f"{changed.location}: {changed.count():,} entries, {kept:,} versions kept.")
+        say(f"{changed.location}: {held(changed)}, {counted(kept, 'version', 'versions')} kept.")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ravlm.cli.console import emit_json, say, table
+from ravlm.cli.console import counted, emit_json, say, table
 
 if TYPE_CHECKING:
     from ravlm.knowledge.store import KnowledgeBase
@@ -36,6 +36,12 @@ def about(base: "KnowledgeBase") -> dict[str, object]:
     }
 
 
+def held(base: "KnowledgeBase") -> str:
+    """How much a base holds, in words."""
+    entries = counted(base.count(), "entry", "entries")
+    return f"{entries} and {counted(base.count_pictures(), 'picture', 'pictures')}"
+
+
 def tell(base: "KnowledgeBase", as_json: bool) -> None:
     """Tell what a base holds, and its last versions."""
     versions = base.versions(newest=_VERSIONS)
@@ -46,7 +52,7 @@ def tell(base: "KnowledgeBase", as_json: bool) -> None:
         ]
         emit_json({**about(base), "versions": listed})
         return
-    say(f"{base.location}: {base.count():,} entries and {base.count_pictures():,} pictures, version {base.version}")
+    say(f"{base.location}: {held(base)}, version {base.version}")
     say(f"fingerprint {base.fingerprint}")
     table(["source", "entries"], [[name or "(none)", f"{count:,}"] for name, count in base.sources().items()])
     say()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ravlm.cli.console import duration, emit_json, filling, say, warn
-from ravlm.cli.knowledge.common import Base, Json, about, opened
+from ravlm.cli.console import counted, duration, emit_json, filling, say, warn
+from ravlm.cli.knowledge.common import Base, Json, about, held, opened
 
 if TYPE_CHECKING:
     from ravlm.knowledge.sources.part import Source
@@ -72,6 +72,7 @@ def build(
             f"A base is built in a folder, and --out is {out}. Build it in a folder and copy that to the storage, or "
             "add to a base that was made there in Python (docs/knowledge.md)."
         )
+    out = out.absolute()  # also of the current folder, whose place the base takes
     check_free(out)
     needs = room.estimate(read, out, limit)
     warn(
@@ -87,8 +88,8 @@ def build(
         emit_json({**about(base), "report": {**asdict(report), "seconds": round(took, 1)}})
         return
     resumed = " since the build that was stopped was taken up" if report.resumed else ""
-    say(f"{out}: {report.kept:,} entries and {base.count_pictures():,} pictures in {duration(took)}{resumed}.")
-    say(f"Read {report.read:,} records{_left_out(report.skipped)}")
+    say(f"{out}: {held(base)} in {duration(took)}{resumed}.")
+    say(f"Read {counted(report.read, 'record', 'records')}{_left_out(report.skipped)}")
     say(f"fingerprint {base.fingerprint}")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ravlm.cli.console import emit_json, filling, say
-from ravlm.cli.knowledge.common import Base, Json, opened, tell
+from ravlm.cli.knowledge.common import Base, Json, held, opened, tell
 
 
 def info(base: Base, as_json: Json = False) -> None:
@@ -80,4 +80,4 @@ def export(
         emit_json({"knowledge": read.location, "out": str(out), "entries": read.count()})
     else:
         again = shlex.join(["ravlm", "knowledge", "build", "dataset", str(out), "--out", "KB"])
-        say(f"{out}: {read.count():,} entries. `{again}` makes the base again.")
+        say(f"{out}: {held(read)}. `{again}` makes the base again.")
