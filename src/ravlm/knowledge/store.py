@@ -21,7 +21,16 @@ from lance.dataset import LanceDataset
 
 from ravlm.errors import ConflictError, KnowledgeCorrupt, KnowledgeError, PathError
 from ravlm.knowledge.changes import Plan, added, ids_of, of_source, planned, stamp_of, without
-from ravlm.knowledge.pictures import PICTURES_ONLY, Pictures, Prepared, added_pictures, picture_batches, prepare, turn
+from ravlm.knowledge.pictures import (
+    PICTURES_ONLY,
+    TURN_ID,
+    Pictures,
+    Prepared,
+    added_pictures,
+    picture_batches,
+    prepare,
+    turn,
+)
 from ravlm.knowledge.places import find_base, is_remote
 from ravlm.knowledge.rows import ROW, checked_entry, picture_id, whole_hashes
 from ravlm.knowledge.stamp import ENTRIES_ONLY, STAMP_ID, Stamp
@@ -235,7 +244,8 @@ class KnowledgeBase:
             KnowledgeCorrupt: its bytes do not fit its id.
         """
         rows = self._pictures.rows([image_id], ["bytes"]).to_pylist()
-        if not rows:
+        rows = rows or self._pictures.without_index(image_id, ["bytes"]).to_pylist()
+        if not rows or image_id == TURN_ID:
             raise KnowledgeError(
                 f"The base {self.location} has no picture {image_id!r}. `ravlm knowledge show` lists ids."
             )

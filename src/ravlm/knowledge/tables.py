@@ -296,16 +296,20 @@ class _Lost(Exception):
 
 
 def rows_of(table: LanceDataset, ids: Sequence[str], names: Sequence[str], location: str) -> pa.Table:
-    """These columns of the rows with these ids; where the index can't be read, they are found without it."""
+    """These columns of the rows with these ids; where the index can't be read, or finds others, without it."""
     found = []
+    columns = list(dict.fromkeys(["id", *names]))
     for part in _parts(ids):
         where = among("id", part)
         try:
             with told(location):
-                found.append(table.to_table(columns=list(names), filter=where))
+                rows = table.to_table(columns=columns, filter=where)
         except KnowledgeCorrupt:
+            rows = None
+        if rows is None or not {*part}.issuperset(rows["id"].to_pylist()):
             with told(location):
-                found.append(table.to_table(columns=list(names), filter=where, use_scalar_index=False))
+                rows = table.to_table(columns=columns, filter=where, use_scalar_index=False)
+        found.append(rows.select(list(names)))
     return pa.concat_tables(found)
 
 
