@@ -1,6 +1,7 @@
 """Harm done to a knowledge base on purpose, and what must be true after it: killed writers, flipped bits, cut files."""
 
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from ravlm.knowledge.rows import canonical, content_hash, picture_id
 from ravlm.knowledge.sources.part import Part, Source
 from ravlm.knowledge.stamp import Stamp
 from ravlm.knowledge.store import KnowledgeBase
+from ravlm.knowledge.verify import damage_apart
 from ravlm.records import Entry
 
 _IDS = 24
@@ -261,3 +263,40 @@ def harmed_base(folder: Path) -> dict[str, Entry]:
     base.upsert([Entry("e51", "E 51", text="Fifty-one.")])
     base.delete(["e9"])
     return {entry.id: entry for entry in base.iterate()}
+
+
+def damage_worker(folder: str, first: str, last: str, cut: str) -> None:
+    """Harm a base once for each seed, and say after each whether it was told."""
+    base = KnowledgeBase.open(folder)
+    right = {entry.id: entry for entry in base.iterate()}
+    base.close()
+    for seed in range(int(first), int(last)):
+        sys.stdout.write(f"{int(check_damage(Path(folder), right, seed, cut=bool(int(cut))))}\n")
+        sys.stdout.flush()
+
+
+def check_damages(folder: Path, first: int, last: int, *, cut: bool) -> tuple[int, int]:
+    """Harm the base in a folder once for each seed, in a process of its own.
+
+    Returns how often it was told, and how often it ended the process: a wrong length can make Lance ask for more
+    memory than there is. `damage_apart` must tell that too.
+    """
+    whole = folder.with_name("whole")
+    shutil.copytree(folder, whole)
+    told: list[bool] = []
+    ended = 0
+    while first + len(told) < last:
+        command = [sys.executable, "-c", _WORKER, _TESTS, "damage_worker", str(folder)]
+        command += [str(first + len(told)), str(last), str(int(cut))]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        told += [line == "1" for line in ran.stdout.split()]
+        if ran.returncode < 0:
+            ended += 1
+            told.append(bool(damage_apart(str(folder))))
+            assert told[-1], f"not told, seed {first + len(told) - 1}"
+            shutil.rmtree(folder)
+            shutil.copytree(whole, folder)
+        else:
+            assert ran.returncode == 0, ran.stderr[-2000:]
+    shutil.rmtree(whole)
+    return sum(told), ended

@@ -1,6 +1,9 @@
 """Everything of a version read and compared: what `ravlm knowledge verify` does."""
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -69,3 +72,27 @@ def _index(table: Table) -> Iterator[str]:
         yield f"entry or picture {pair['values']!r}: it is there {pair['counts']} times"
     if any(table.lost(ids.slice(at, _LOOKED_UP).to_pylist()) for at in range(0, len(ids), _LOOKED_UP)):
         yield f"index of {table.name}: it does not find what is there; `ravlm knowledge compact` makes it anew"
+
+
+def damage_apart(place: str) -> list[str]:
+    """What `damage` tells of the base at a place, read in a process of its own.
+
+    A flipped bit in a length can make Lance ask for more memory than there is. That ends the process, and is told too.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+        try:
+            return apart.submit(_all_damage, place).result()
+        except BrokenProcessPool:
+            return [
+                f"{place}: its files are so damaged that reading them ends the process that reads; go back with "
+                "`ravlm knowledge rollback`, or restore them from a copy"
+            ]
+
+
+def _all_damage(place: str) -> list[str]:
+    from ravlm.knowledge.store import KnowledgeBase
+
+    try:
+        return list(KnowledgeBase.open(place).verify())
+    except KnowledgeCorrupt as error:
+        return [str(error)]

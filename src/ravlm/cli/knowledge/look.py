@@ -47,13 +47,10 @@ def show(
 
 def verify(base: Base, as_json: Json = False) -> None:
     """Read every entry and picture and compare the hashes. Exit code 1 where something is damaged."""
-    from ravlm.errors import KnowledgeCorrupt
+    from ravlm.knowledge.places import find_base
+    from ravlm.knowledge.verify import damage_apart
 
-    damage: list[str] = []
-    try:
-        damage.extend(opened(base).verify())
-    except KnowledgeCorrupt as error:
-        damage.append(str(error))
+    damage = damage_apart(find_base(base))
     if as_json:
         emit_json({"knowledge": base, "damage": damage})
     else:
