@@ -40,6 +40,7 @@ def test_an_entry_survives(entry: Entry) -> None:
     [
         ("record", canonical(Entry("a", "A", text="trve")), "does not fit its stored hash"),
         ("hash", b"0" * 32, "does not fit its stored hash"),
+        ("stamp", None, "holds no entry"),
         ("id", "b", "its column 'id' says 'b'"),
         ("title", "B", "its column 'title' says 'B'"),
         ("source", "other", "its column 'source' says 'other'"),
@@ -49,8 +50,9 @@ def test_an_entry_survives(entry: Entry) -> None:
 def test_damage_is_never_read(column: str, value: object, said: str) -> None:
     stored = row("a", canonical(Entry("a", "A", text="true")), "", "en", "A")
     assert checked_entry(stored).text == "true"
+    damaged = stored | (row("a", '{"entries":3}') if column == "stamp" else {column: value})
     with pytest.raises(KnowledgeCorrupt, match=said):
-        checked_entry(stored | {column: value})
+        checked_entry(damaged)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,12 @@ def checked_entry(row: dict[str, Any]) -> Entry:
             "`ravlm knowledge sync` with its source writes it again; else remove it, go back with `ravlm knowledge "
             "rollback`, or restore the base from a copy."
         )
-    entry = parse(row["record"])
+    try:
+        entry = parse(row["record"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise KnowledgeCorrupt(
+            f"The row {entry_id!r} holds no entry: it is damaged. Remove it, or restore the base from a copy."
+        ) from error
     for column in ("id", "source", "language", "title"):
         if row[column] != getattr(entry, column):
             raise KnowledgeCorrupt(
