@@ -22,7 +22,7 @@ MOST_DELETED = 0.20  # share of the source's entries that goes without asking
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """Entries by what became of them; `kept` are those of other sources; `skipped` says what was left out, and why."""
+    """Entries by what became of them; `kept` are those that it is not about; `skipped`: what was left out, and why."""
 
     added: int
     replaced: int
