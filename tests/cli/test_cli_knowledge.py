@@ -193,3 +193,22 @@ def test_an_entry_can_not_move_the_cursor(ravlm: Ravlm, kb: Path) -> None:
     shown = ravlm("knowledge", "show", kb, "a").out
     assert "[2J[bold]Ant (a, en)" in shown
     assert not {"\x1b", "\x07", "\r", "\x9b"} & set(shown)
+
+
+def test_a_base_is_led_back_from_damage(ravlm: Ravlm, kb: Path) -> None:
+    before = KnowledgeBase.open(kb)
+    there = set((kb / "entries.lance" / "data").iterdir())
+    base = KnowledgeBase.open(kb)
+    base.upsert([type(base.get("a"))("new", "New", text="New.")])
+    for path in set((kb / "entries.lance" / "data").iterdir()) - there:
+        path.write_bytes(path.read_bytes()[:50])
+    assert ravlm("knowledge", "verify", kb).code == 1
+    back = ravlm("knowledge", "rollback", kb, before.version)
+    assert (back.code, "3 entries" in back.out) == (0, True)
+    assert KnowledgeBase.open(kb).fingerprint == before.fingerprint
+    assert "damaged" in ravlm("knowledge", "info", kb).out  # the version in between
+    for path in (kb / "entries.lance" / "_indices").rglob("*.lance"):
+        path.write_bytes(path.read_bytes()[:50])
+    assert "makes it anew" in ravlm("knowledge", "verify", kb).out
+    assert ravlm("knowledge", "compact", kb).code == 0
+    assert ravlm("knowledge", "verify", kb).code == 0

@@ -10,8 +10,7 @@ asks for another. Lance does not notice a flipped bit in a data file, so every r
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -36,6 +35,7 @@ from ravlm.knowledge.rows import ROW, checked_entry, picture_id, whole_hashes
 from ravlm.knowledge.stamp import ENTRIES_ONLY, STAMP_ID, Stamp
 from ravlm.knowledge.tables import Change, Options, Table, rows_of, told
 from ravlm.knowledge.verify import damage
+from ravlm.knowledge.versions import Version, versions_of
 from ravlm.records import Entry
 from ravlm.safe.files import remove_folder, replace_folder_atomic, temporary_folder
 
@@ -44,16 +44,6 @@ KEPT = timedelta(days=7)
 _REMEMBERED = 4096  # entries that `get` keeps, checked, for the version that is read
 _COMPARED = 20_000  # ids looked at for the nearest to an unknown one
 _TAKEN = 2_000  # entries that `iterate` reads at once
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version that is kept: its number, when it was made (local time), how much it holds."""
-
-    number: int
-    made: datetime
-    entries: int
-    fingerprint: str
 
 
 class KnowledgeBase:
@@ -136,12 +126,7 @@ class KnowledgeBase:
 
     def versions(self, newest: int | None = None) -> list[Version]:
         """The versions that are kept, oldest first; only the `newest` so many, where that is given."""
-        numbered = sorted(self._entries.versions())
-        made = []
-        for number, when in numbered[-newest:] if newest else numbered:
-            stamp = stamp_of(self._entries.at(number), self.location)
-            made.append(Version(number, when, stamp.entries, stamp.fingerprint))
-        return made
+        return versions_of(self._entries, newest)
 
     def rollback(self, version: int) -> None:
         """Make the base hold what it held at a version. This is a change like others: it can be gone back on too.

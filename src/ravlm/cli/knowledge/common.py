@@ -8,6 +8,7 @@ from ravlm.cli.console import counted, emit_json, say, table
 
 if TYPE_CHECKING:
     from ravlm.knowledge.store import KnowledgeBase
+    from ravlm.knowledge.versions import Version
 
 Base = Annotated[
     str, typer.Argument(metavar="KB", help="A knowledge base, a model's folder, or a location as s3://bucket/name.")
@@ -36,6 +37,13 @@ def about(base: "KnowledgeBase") -> dict[str, object]:
     }
 
 
+def _what(version: "Version") -> tuple[str, str]:
+    """How many entries a version has, and the beginning of its fingerprint."""
+    if version.entries is None or version.fingerprint is None:
+        return "damaged", ""
+    return f"{version.entries:,}", version.fingerprint[:12]
+
+
 def held(base: "KnowledgeBase") -> str:
     """How much a base holds, in words."""
     entries = counted(base.count(), "entry", "entries")
@@ -56,5 +64,5 @@ def tell(base: "KnowledgeBase", as_json: bool) -> None:
     say(f"fingerprint {base.fingerprint}")
     table(["source", "entries"], [[name or "(none)", f"{count:,}"] for name, count in base.sources().items()])
     say()
-    rows = [[f"{v.number}", f"{v.made:%Y-%m-%d %H:%M:%S}", f"{v.entries:,}", v.fingerprint[:12]] for v in versions]
+    rows = [[f"{v.number}", f"{v.made:%Y-%m-%d %H:%M:%S}", *_what(v)] for v in versions]
     table(["version", "made", "entries", "fingerprint"], rows[::-1])
