@@ -384,3 +384,14 @@ def test_what_a_damaged_index_hides_is_found(base: KnowledgeBase, monkeypatch: p
     real = base._entries.rows
     monkeypatch.setattr(base._entries, "rows", lambda ids, names: real(ids, names).slice(0, 0))
     assert base.get("e3").title == "Title 3"
+
+
+def test_an_older_version_is_read_where_the_newest_is_gone(base: KnowledgeBase) -> None:
+    before = base.version
+    base.upsert([Entry("new", "New")])
+    newest = min((Path(base.location) / "entries.lance" / "_versions").glob("*.manifest"))  # they count down
+    newest.write_bytes(newest.read_bytes()[:40])
+    with pytest.raises(KnowledgeCorrupt):
+        KnowledgeBase.open(base.location)
+    older = KnowledgeBase.open(base.location, version=before)
+    assert (older.count(), older.get("e1").title) == (6, "Title 1")

@@ -55,7 +55,7 @@ class KnowledgeBase:
 
     def __init__(self, location: str | Path, options: Options | None = None, version: int | None = None) -> None:
         self.location = str(location) if is_remote(location) else str(Path(location).absolute())
-        self._entries = Table(self.location, "entries", options)
+        self._entries = Table(self.location, "entries", options, version)
         self._pictures = Table(self.location, "pictures", options)
         self._pin(version)
 

@@ -40,7 +40,7 @@ class Change:
 class Table:
     """One table of a base, pinned to a version for reading; every write commits to the newest one."""
 
-    def __init__(self, location: str, name: str, options: Options | None = None) -> None:
+    def __init__(self, location: str, name: str, options: Options | None = None, version: int | None = None) -> None:
         self.location = location
         self.name = name
         self._uri = f"{location}/{name}.lance"
@@ -48,7 +48,7 @@ class Table:
         self._session = lance.Session(  # type: ignore[attr-defined]
             index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
         )
-        self.pinned: LanceDataset = self.at(None)
+        self.pinned: LanceDataset = self.at(version)
 
     @staticmethod
     def create(location: str, name: str, rows: pa.Table, options: Options | None = None) -> None:
