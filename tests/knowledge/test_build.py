@@ -8,7 +8,7 @@ import pytest
 from harm import Numbers
 from pictures import picture
 from ravlm.errors import FormatError, KnowledgeError, PathError
-from ravlm.knowledge.build import build, estimate, unfinished
+from ravlm.knowledge.build import build, estimate
 from ravlm.knowledge.building import Building, building_folder
 from ravlm.knowledge.sources.part import Part
 from ravlm.knowledge.store import KnowledgeBase
@@ -38,7 +38,7 @@ def test_a_stopped_build_is_taken_up(tmp_path: Path) -> None:
     out = tmp_path / "kb"
     with pytest.raises(Stopped):
         build(Stopping(300), out)
-    assert unfinished(out)
+    assert building_folder(out).is_dir()
     assert not out.exists()
     with pytest.raises(KnowledgeError, match=r"begun and not finished, .* now it is another source, .*count, size"):
         build(Numbers(400), out)
@@ -157,3 +157,25 @@ def test_many_commits_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(base._entries.pinned.get_fragments()) < 8
     assert base.get("n777").title == "Number 777"
     assert list(base.verify()) == []
+
+
+class TwoPasses(Numbers):
+    """Numbers whose first pass gives no entries and no place to go on from."""
+
+    stops = True
+
+    def parts(self, after: int | None = None) -> Iterator[Part]:
+        if after is None:
+            yield Part([], 0, 1, None, {"not a number": 7})
+            if self.stops:
+                raise Stopped
+        yield from super().parts(after)
+
+
+def test_a_first_pass_that_starts_over_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ravlm.knowledge.build._SECONDS", -1.0)  # a commit after every part
+    with pytest.raises(Stopped):
+        build(TwoPasses(100), tmp_path / "kb")
+    monkeypatch.setattr(TwoPasses, "stops", False)
+    report = build(TwoPasses(100), tmp_path / "kb")
+    assert (report.kept, report.skipped) == (100, {"not a number": 7})

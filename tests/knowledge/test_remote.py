@@ -8,6 +8,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from harm import numbered
+from ravlm.errors import PathError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry
 
@@ -51,3 +52,13 @@ def _write(name: str, storage: dict[str, str]) -> None:
     base = KnowledgeBase.open(PLACE, storage)
     for i in range(2):
         base.upsert([Entry(f"{name}{i}", name)])
+
+
+def test_the_environment_says_how_to_reach_storage(storage: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in storage.items():
+        monkeypatch.setenv(f"AWS_{name.upper().removeprefix('AWS_')}", value)
+    base = KnowledgeBase.create("s3://bucket/other")
+    base.upsert([Entry("e", "E")])
+    assert KnowledgeBase.open("s3://bucket/other").get("e").title == "E"
+    with pytest.raises(PathError, match="already"):
+        KnowledgeBase.create("s3://bucket/other")

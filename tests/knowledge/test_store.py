@@ -395,3 +395,12 @@ def test_an_older_version_is_read_where_the_newest_is_gone(base: KnowledgeBase) 
         KnowledgeBase.open(base.location)
     older = KnowledgeBase.open(base.location, version=before)
     assert (older.count(), older.get("e1").title) == (6, "Title 1")
+
+
+def test_the_empty_id_is_no_entry(base: KnowledgeBase) -> None:
+    base.upsert([Entry("-", "Dash")])
+    assert "" not in base
+    for action in (base.get, base.picture, lambda _: base.delete([""])):
+        with pytest.raises(KnowledgeError, match=r"none with the id ''|no picture ''"):
+            action("")
+    assert base.count() == 7

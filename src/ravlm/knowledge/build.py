@@ -124,11 +124,6 @@ def _identity(source: Source) -> dict[str, Any]:
     return told | {"modified": modified} | source.settings()
 
 
-def unfinished(out: Path) -> bool:
-    """Whether a build for `out` was begun and not finished."""
-    return building_folder(out).is_dir()
-
-
 def _batches(
     building: Building, source: Source, limit: int | None, progress: Progress
 ) -> Iterator[tuple[list[Prepared], Part]]:

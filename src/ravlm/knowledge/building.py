@@ -4,16 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from ravlm.errors import KnowledgeError
-from ravlm.knowledge.pictures import Prepared, added_pictures, picture_batches, prepare, turn
+from ravlm.knowledge.pictures import Prepared, known_in, prepare, turn, write_pictures
 from ravlm.knowledge.seen import Seen
-from ravlm.knowledge.sources.part import Part, Place, Source
+from ravlm.knowledge.sources.part import Part, Place, Source, first_of_each
 from ravlm.knowledge.stamp import ENTRIES_ONLY, STAMP_ID, Stamp
 from ravlm.knowledge.tables import Table
 from ravlm.records import Entry
@@ -96,19 +95,17 @@ class Building:
 
     def prepare(self, entries: Sequence[Entry], source: Source) -> Prepared:
         """Rows and pictures of entries, checked; of a repeated id, the first entry counts."""
-        first = {entry.id: entry for entry in reversed(entries)}
-        return prepare(reversed(first.values()), source.picture, self._known_pictures, strict=source.strict)
+        return prepare(first_of_each(entries), source.picture, known_in(self._pictures), strict=source.strict)
 
     def write(self, prepared: list[Prepared], place: Place | None, tally: Tally) -> None:
         """Add parts whose entries are not there yet, and note where reading goes on and the tally until there."""
         for change in prepared:
-            for batch in picture_batches(change):
-                self._pictures.commit(partial(added_pictures, location=self._pictures.location, rows=batch))
+            write_pictures(self._pictures, change)
         rows = pa.concat_tables(change.rows for change in prepared)
         ids = rows["id"].to_pylist()
-        first = {entry_id: place for place, entry_id in reversed([*enumerate(ids)])}
+        first = {entry_id: at for at, entry_id in reversed([*enumerate(ids)])}
         met = self._seen.add(list(first))
-        new = sorted(place for entry_id, place in first.items() if entry_id not in met)
+        new = sorted(at for entry_id, at in first.items() if entry_id not in met)
         if new:
             self._entries.append(rows if len(new) == len(ids) else rows.take(new))
             if self._entries.crowded():
@@ -141,10 +138,6 @@ class Building:
         """Let another process build; what is written stays."""
         self._lock.release()
 
-    def _known_pictures(self, ids: Any) -> set[str]:
-        self._pictures.pin()
-        return set(self._pictures.rows(sorted(ids), ["id"])["id"].to_pylist())
-
     def _save(self, tally: Tally) -> None:
         told = {"read": tally.read, "entries": tally.entries, "skipped": dict(tally.skipped)}
         state = {"settings": self._settings, "place": self.place, "tally": told}
@@ -164,6 +157,8 @@ class Building:
                 f"{begun.get('path')}; now it is another source, or it or an option has changed "
                 f"({', '.join(different[:5])}). Remove {self.folder} to begin anew."
             )
+        if state["place"] is None:
+            return  # reading starts over, and so does what was counted
         self.place = state["place"]
         self.tally = Tally(state["tally"]["read"], state["tally"]["entries"], Counter(state["tally"]["skipped"]))
 

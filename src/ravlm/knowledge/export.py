@@ -1,11 +1,11 @@
 """A base written as plain files, in the dataset's format: `knowledge.jsonl` and its pictures."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ravlm.errors import KnowledgeError
+from ravlm.knowledge.build import Progress
 from ravlm.knowledge.sources.dataset import FILE
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.lines import EntryLine, SectionLine
@@ -15,9 +15,6 @@ from ravlm.safe.headers import read_header
 
 _PICTURES = "pictures"
 _ENDINGS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
-
-Progress = Callable[[int, int, int], None]
-"""Called with (entries done, entries in all, entries done)."""
 
 
 def export(base: KnowledgeBase, out: Path, progress: Progress = lambda *_: None) -> None:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +11,7 @@ from lance.dataset import LanceDataset
 
 from ravlm.errors import ImageError, KnowledgeError, PathError
 from ravlm.knowledge.rows import PICTURES, entry_table, picture_id
-from ravlm.knowledge.tables import Change, rows_of
+from ravlm.knowledge.tables import Change, Table, rows_of
 from ravlm.records import Entry
 from ravlm.safe.headers import read_header
 from ravlm.safe.images import decode_image
@@ -107,6 +108,22 @@ def added_pictures(table: LanceDataset, location: str, rows: pa.Table) -> Change
     there = rows_of(table, rows["id"].to_pylist(), ["id"], location)["id"]
     fresh = rows.filter(pc.invert(pc.is_in(rows["id"], there.combine_chunks())))
     return Change(pa.concat_tables([fresh, turn()])) if fresh.num_rows else None
+
+
+def known_in(pictures: Table) -> Known:
+    """What tells which pictures the newest version of the table holds."""
+
+    def known(ids: Set[str]) -> Set[str]:
+        pictures.pin()
+        return set(pictures.rows(sorted(ids), ["id"])["id"].to_pylist())
+
+    return known
+
+
+def write_pictures(pictures: Table, prepared: Prepared) -> None:
+    """Write the pictures that a prepared change brings; they go before the entries that name them."""
+    for batch in picture_batches(prepared):
+        pictures.commit(partial(added_pictures, location=pictures.location, rows=batch))
 
 
 def turn() -> pa.Table:

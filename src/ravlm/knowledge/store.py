@@ -8,11 +8,10 @@ asks for another. Lance does not notice a flipped bit in a data file, so every r
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -25,10 +24,10 @@ from ravlm.knowledge.pictures import (
     TURN_ID,
     Pictures,
     Prepared,
-    added_pictures,
-    picture_batches,
+    known_in,
     prepare,
     turn,
+    write_pictures,
 )
 from ravlm.knowledge.places import find_base, is_remote
 from ravlm.knowledge.rows import ROW, checked_entry, picture_id, whole_hashes
@@ -179,18 +178,13 @@ class KnowledgeBase:
         """
         if entry_id in self._got:
             return self._got[entry_id]
-        rows = self._entries.rows([entry_id], ROW).to_pylist() if entry_id != STAMP_ID else []
-        rows = rows or self._entries.without_index(entry_id or "-", ROW).to_pylist()
-        if not rows:
+        rows = self._entries.rows([entry_id], ROW).to_pylist()
+        rows = rows or self._entries.without_index(entry_id, ROW).to_pylist()
+        if not rows or entry_id == STAMP_ID:
             raise self._unknown([entry_id])
         if len(rows) > 1:
             raise KnowledgeCorrupt(f"The entry {entry_id!r} is there {len(rows)} times. Restore the base from a copy.")
         entry = checked_entry(rows[0])
-        if entry.id != entry_id:
-            raise KnowledgeCorrupt(
-                f"The index of {self.location} finds {entry.id!r} for {entry_id!r}: it is damaged. `ravlm knowledge "
-                "compact` makes it anew."
-            )
         if len(self._got) >= _REMEMBERED:
             self._got.clear()
         self._got[entry_id] = entry
@@ -246,7 +240,7 @@ class KnowledgeBase:
 
         Where `strict` is not asked for, an entry is kept without the pictures that can't be read.
         """
-        return prepare(entries, pictures, self._known_pictures, strict=strict)
+        return prepare(entries, pictures, known_in(self._pictures), strict=strict)
 
     def commit(self, prepared: Prepared, *, delete: Sequence[str] = ()) -> bool:
         """Make a prepared change in one step, and delete these entries in the same.
@@ -257,13 +251,8 @@ class KnowledgeBase:
         Raises:
             ConflictError: other writers were faster, time after time.
         """
-        self.add_pictures(prepared)
+        write_pictures(self._pictures, prepared)
         return self._commit(lambda newest: planned(newest, self.location, prepared.rows, delete))
-
-    def add_pictures(self, prepared: Prepared) -> None:
-        """Write the pictures that a prepared change brings; they go before the entries that name them."""
-        for batch in picture_batches(prepared):
-            self._pictures.commit(partial(added_pictures, location=self.location, rows=batch))
 
     def add(self, entries: Iterable[Entry], pictures: Pictures | None = None) -> None:
         """Add new entries in one step. Arguments and errors are those of `upsert`.
@@ -272,7 +261,7 @@ class KnowledgeBase:
             KnowledgeError: also where one of the ids is there already; then none is added.
         """
         prepared = self.prepare(entries, pictures)
-        self.add_pictures(prepared)
+        write_pictures(self._pictures, prepared)
         self._commit(lambda newest: added(newest, self.location, prepared.rows))
 
     def upsert(self, entries: Iterable[Entry], pictures: Pictures | None = None) -> None:
@@ -365,10 +354,6 @@ class KnowledgeBase:
                 f"says {self._stamp.entries:,}: files are damaged. Go back with `ravlm knowledge rollback`, or restore "
                 "the base from a copy."
             )
-
-    def _known_pictures(self, ids: Set[str]) -> Set[str]:
-        self._pictures.pin()
-        return set(self._pictures.rows(sorted(ids), ["id"])["id"].to_pylist())
 
     def _unknown(self, missing: Sequence[str]) -> KnowledgeError:
         ids: list[str] = self._entries.columns(["id"], ENTRIES_ONLY)["id"].slice(0, _COMPARED).to_pylist()

@@ -14,7 +14,7 @@ from ravlm.errors import KnowledgeError
 from ravlm.knowledge.build import Progress
 from ravlm.knowledge.pictures import Prepared
 from ravlm.knowledge.rows import ENTRIES
-from ravlm.knowledge.sources.part import Source
+from ravlm.knowledge.sources.part import Source, first_of_each
 from ravlm.knowledge.store import KnowledgeBase
 
 MOST_DELETED = 0.20  # share of the source's entries that goes without asking
@@ -131,8 +131,7 @@ class _Found:
     def read(self, base: KnowledgeBase, source: Source, progress: Progress) -> None:
         with pa.OSFile(str(self._path), "wb") as file, pa.ipc.new_stream(file, ENTRIES) as staged:
             for part in source.parts(None):
-                first = {entry.id: entry for entry in reversed(part.entries)}
-                fresh = [entry for entry in reversed(first.values()) if entry.id not in self.wanted]
+                fresh = [entry for entry in first_of_each(part.entries) if entry.id not in self.wanted]
                 self.skipped.update(part.skipped)
                 if repeated := len(part.entries) - len(fresh):
                     self.skipped["id repeated"] += repeated

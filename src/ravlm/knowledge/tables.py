@@ -135,11 +135,6 @@ class Table:
                 return
             yield batch
 
-    def take(self, offsets: Sequence[int], names: Sequence[str]) -> pa.Table:
-        """These columns of the rows at these offsets, in this order."""
-        with told(self.location):
-            return self.pinned.take(list(offsets), columns=list(names))
-
     def append(self, rows: pa.Table) -> None:
         """Add rows, whose ids are known to be new, in one commit; the index does not know them yet."""
         table = self.at()

@@ -9,14 +9,15 @@ import typer
 
 from ravlm.cli.console import counted, duration, emit_json, filling, say, warn
 from ravlm.cli.knowledge.common import Base, Json, about, held, opened
+from ravlm.knowledge.sources.kinds import KINDS
 
 if TYPE_CHECKING:
     from ravlm.knowledge.sources.part import Source
     from ravlm.knowledge.sync import SyncReport
 
-_KINDS = "dataset, folder, table, wikipedia, wordnet, conceptnet, beir, evqa, infoseek"
+_READS = "; ".join(f"{name}: {kind.reads}" for name, kind in KINDS.items())
 
-KindName = Annotated[str, typer.Argument(metavar="KIND", help=f"What SOURCE is: {_KINDS}.")]
+KindName = Annotated[str, typer.Argument(metavar="KIND", help=f"What SOURCE is. {_READS}.")]
 SourcePath = Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder to read.")]
 SourceName = Annotated[str | None, typer.Option(metavar="NAME", help="The source's name in the base.")]
 Language = Annotated[

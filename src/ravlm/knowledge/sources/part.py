@@ -27,6 +27,12 @@ class Part:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
 
+def first_of_each(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries without those whose id has come before, in their order."""
+    first = {entry.id: entry for entry in reversed(entries)}
+    return [*reversed(first.values())]
+
+
 class Source(Protocol):
     """A place that knowledge comes from. With the same settings it gives the same entries in the same order."""
 
