@@ -15,8 +15,8 @@ _HOME = {
     "CandidateHead": "ravlm.heads.candidates",
     "Citation": "ravlm.records",
     "ClassificationHead": "ravlm.heads.classification",
-    "CompactLanguageEncoder": "ravlm.encoders.language",
-    "CompactVisualEncoder": "ravlm.encoders.visual",
+    "CompactLanguageEncoder": "ravlm.encoders.compact_language",
+    "CompactVisualEncoder": "ravlm.encoders.compact_visual",
     "Entry": "ravlm.records",
     "EntityThenPassageRetriever": "ravlm.retrieval.entity",
     "Hit": "ravlm.records",
@@ -40,8 +40,8 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from ravlm.answering.answerer import Answerer as Answerer
-    from ravlm.encoders.language import CompactLanguageEncoder as CompactLanguageEncoder
-    from ravlm.encoders.visual import CompactVisualEncoder as CompactVisualEncoder
+    from ravlm.encoders.compact_language import CompactLanguageEncoder as CompactLanguageEncoder
+    from ravlm.encoders.compact_visual import CompactVisualEncoder as CompactVisualEncoder
     from ravlm.errors import RavlmError as RavlmError
     from ravlm.fusion.attention import AttentionFusion as AttentionFusion
     from ravlm.heads.candidates import CandidateHead as CandidateHead

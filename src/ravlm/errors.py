@@ -38,6 +38,12 @@ class FormatError(RavlmError):
     code = "format"
 
 
+class HubError(RavlmError):
+    """A model that the hub does not give: it can't be reached, or has none of that name."""
+
+    code = "hub"
+
+
 class ConfigError(RavlmError):
     """A configuration with faults; the message lists them all."""
 

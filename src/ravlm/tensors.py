@@ -30,11 +30,11 @@ class TextBatch:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder makes of a batch: `tokens` [b, n, width], `mask` [b, n], `pooled` [b, width]."""
+    """What an encoder makes of a batch: `tokens` [b, n, width], `mask` [b, n], `pooled` [b, pooled_width]."""
 
     tokens: Float[Tensor, "b n width"]
     mask: Bool[Tensor, "b n"]
-    pooled: Float[Tensor, "b width"]
+    pooled: Float[Tensor, "b pooled_width"]
 
 
 @dataclass(frozen=True)

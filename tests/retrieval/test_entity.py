@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from builders import passage, tokenizer
-from ravlm.encoders.language import CompactLanguageEncoder
+from ravlm.encoders.compact_language import CompactLanguageEncoder
 from ravlm.records import Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex, Stamp

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from builders import passage, tokenizer
-from ravlm.encoders.language import CompactLanguageEncoder
+from ravlm.encoders.compact_language import CompactLanguageEncoder
 from ravlm.records import Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex, Stamp

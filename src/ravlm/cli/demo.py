@@ -91,9 +91,9 @@ def _run(paths: Paths, seed: int, began: float) -> dict[str, Any]:
     from ravlm.answering.answerer import Answerer
     from ravlm.data.dataset import Dataset
     from ravlm.data.flags.world import write_world
+    from ravlm.device import choose_device
     from ravlm.evaluation.trial import draw_examples, run_trial
     from ravlm.training.config import read_run_config
-    from ravlm.training.device import choose_device
     from ravlm.training.run import train
 
     warn(f"\n1. World: {paths.world}" + (", already there" if paths.world.exists() else ""))

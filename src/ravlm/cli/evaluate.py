@@ -51,10 +51,10 @@ def evaluate(
             check_writable(file)
     require_models()
     from ravlm.answering.answerer import Answerer, Evidence
+    from ravlm.device import choose_device
     from ravlm.evaluation.evaluate import evaluate as answer_all
     from ravlm.evaluation.evaluate import questions_of
     from ravlm.evaluation.results import summary, write_results
-    from ravlm.training.device import choose_device
 
     dataset = Dataset.open(data)
     questions = questions_of(dataset, split)

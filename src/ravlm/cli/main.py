@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ravlm import __version__
-from ravlm.cli import ask, dataset, demo, evaluate, knowledge, train
+from ravlm.cli import ask, dataset, demo, encode, evaluate, knowledge, train
 from ravlm.cli.console import examples, say, warn
 from ravlm.errors import RavlmError
 
@@ -42,6 +42,7 @@ app.callback(
         "ravlm evaluate model --data flags",
         'ravlm ask model photo.jpg "What is the capital of this country?"',
         "ravlm knowledge set model country-fr france.md",
+        "ravlm encode timm/resnet50.a1_in1k photos --out photos.parquet",
     )
 )(_ravlm)
 
@@ -52,6 +53,7 @@ app.add_typer(knowledge.app, name="knowledge")
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("ask", epilog=ask.EPILOG)(ask.ask)
+app.command("encode", epilog=encode.EPILOG)(encode.encode)
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def device_and_precision(config: "RunConfig") -> tuple[str, str]:
     """Where a run of this configuration computes, and in which numbers."""
     import torch
 
-    from ravlm.training.device import autocast, choose_device
+    from ravlm.device import autocast, choose_device
 
     device = choose_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from ravlm.errors import FormatError
+from ravlm.safe.files import read_text
 from ravlm.tensors import TextBatch
 
 PAD, UNKNOWN, CLASS = _SPECIAL = "[PAD]", "[UNK]", "[CLS]"
@@ -74,3 +77,18 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> TextBa
             ids[i, 1 : n + 1] = torch.tensor(row.ids[:n])
             offsets[i, 1 : n + 1] = torch.tensor(row.offsets[:n])
     return TextBatch(ids, mask, offsets)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokeniser from its file.
+
+    Raises:
+        PathError: there is no such file.
+        FormatError: it is no tokeniser.
+    """
+    written = read_text(path)
+    try:
+        json.loads(written)  # the tokeniser's own error has no type to catch
+        return Tokenizer.from_str(written)
+    except ValueError as error:
+        raise FormatError(f"{path} is no tokeniser: it is not JSON ({error}). Copy the folder again.") from error

@@ -5,8 +5,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ravlm.encoders.language import CompactLanguageEncoder
-from ravlm.encoders.visual import CompactVisualEncoder
+from ravlm.encoders.compact_language import CompactLanguageEncoder
+from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.fusion.attention import AttentionFusion
 from ravlm.fusion.feature import FeatureFusion
 from ravlm.heads.candidates import CandidateHead

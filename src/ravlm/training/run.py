@@ -15,6 +15,7 @@ from torch import Tensor
 
 import ravlm
 from ravlm.data.dataset import Dataset
+from ravlm.device import choose_device
 from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.errors import ConfigError, PathError, TrainingError
 from ravlm.knowledge.build import build
@@ -38,7 +39,6 @@ from ravlm.tasks.vqa import answer_vocabulary
 from ravlm.tensors import Encoded
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
 from ravlm.training.config import RunConfig
-from ravlm.training.device import choose_device
 from ravlm.training.match import PicturePairs
 from ravlm.training.optim import hash_seed
 from ravlm.training.read import Reading

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor, nn
 
+from ravlm.device import autocast
 from ravlm.errors import TrainingError
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.tasks.vqa import TargetFinder
 from ravlm.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
 from ravlm.training.config import MatchConfig, ReadConfig, TrainingConfig
-from ravlm.training.device import autocast
 from ravlm.training.match import PicturePairs, augmented_pairs, contrastive_loss
 from ravlm.training.optim import Average, make_optimizers, step_generator, trainable, warm_up_then_cosine
 from ravlm.training.read import Reading, question_batch, sample_groups, training_hits

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from builders import TEXTS, tokenizer
-from ravlm.encoders.language import CompactLanguageEncoder, SelfAttention
+from ravlm.encoders.compact_language import CompactLanguageEncoder, SelfAttention
 from ravlm.encoders.tokenizer import tokenize, train_tokenizer
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ravlm.encoders.visual import CompactVisualEncoder, ResidualBlock
+from ravlm.encoders.compact_visual import CompactVisualEncoder, ResidualBlock
 
 
 def test_a_block_without_residual_is_its_input():

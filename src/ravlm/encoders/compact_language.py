@@ -1,15 +1,23 @@
 """The compact language encoder: a transformer that trains from scratch on a CPU."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from ravlm.encoders.tokenizer import tokenize
+from ravlm.encoders.base import Encoder, Trainable, load_weights, save_weights, saved, write_config
+from ravlm.encoders.faults import option_faults, shape_faults
+from ravlm.encoders.tokenizer import read_tokenizer, tokenize
+from ravlm.safe.files import write_text_atomic
 from ravlm.tensors import Encoded, TextBatch, masked_mean
+
+TOKENIZER = "tokenizer.json"
+_SIZES = ("width", "layers", "heads", "longest", "dropout", "noise")
 
 
 class SelfAttention(nn.Module):
@@ -68,13 +76,15 @@ class TransformerLayer(nn.Module):
         return y
 
 
-class CompactLanguageEncoder(nn.Module):
+class CompactLanguageEncoder(Encoder):
     """A small pre-norm transformer encoder; `pooled` is the mean of the tokens, which tells words apart at once.
 
     Texts longer than `longest` tokens are cut: passages are made short enough by the knowledge base. While training
     each token becomes a random one with probability `noise`, so that it is the context that tells what stands in a
     place, also where a name was never seen.
     """
+
+    kind = "compact-language"
 
     def __init__(
         self,
@@ -86,10 +96,13 @@ class CompactLanguageEncoder(nn.Module):
         longest: int = 144,
         dropout: float = 0.0,
         noise: float = 0.06,
+        trainable: Trainable = "all",
     ) -> None:
         super().__init__()
+        values = (width, layers, heads, longest, dropout, noise)
+        self.sizes = dict(zip(_SIZES, values, strict=True))
         self.tokenizer = tokenizer
-        self.width = width
+        self.width = self.pooled_width = width
         self.longest = longest
         self.noise = noise
         self.words = nn.Embedding(tokenizer.get_vocab_size(), width)
@@ -98,6 +111,7 @@ class CompactLanguageEncoder(nn.Module):
         nn.init.normal_(self.places.weight, std=0.05)
         self.layers = nn.ModuleList(TransformerLayer(width=width, heads=heads, dropout=dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
+        self.declare_trainable(trainable)
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
         """Texts as token ids [b, t] with their offsets."""
@@ -110,6 +124,41 @@ class CompactLanguageEncoder(nn.Module):
             x = layer(x, texts.mask)
         x = self.norm(x)
         return Encoded(x, texts.mask, masked_mean(x, texts.mask))
+
+    def blocks(self) -> list[list[nn.Parameter]]:
+        """The layers; the last norm belongs to the last one."""
+        found = [list(layer.parameters()) for layer in self.layers]
+        found[-1] += self.norm.parameters()
+        return found
+
+    def example(self) -> TextBatch:
+        return self.tokenize(["a"]).to(self.device)
+
+    def settings(self) -> dict[str, Any]:
+        return dict(self.sizes)
+
+    def fingerprint_text(self) -> str:
+        return str(self.tokenizer.to_str())
+
+    def save_files(self, folder: Path, about: dict[str, Any]) -> None:
+        save_weights(self, folder)
+        write_text_atomic(folder / TOKENIZER, self.tokenizer.to_str())
+        write_config(folder, {}, about)
+
+    @classmethod
+    def folder_faults(cls, folder: Path, about: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+        sizes = saved(folder, about, _SIZES) | {"tokenizer": read_tokenizer(folder / TOKENIZER)}
+        with torch.device("meta"):
+            faults = shape_faults(folder, cls(**sizes))
+            return faults + option_faults(lambda given: cls(**sizes, **given), options)
+
+    @classmethod
+    def load_files(cls, folder: Path, about: Mapping[str, Any], options: Mapping[str, Any]) -> "CompactLanguageEncoder":
+        sizes = saved(folder, about, _SIZES)
+        encoder = cls(tokenizer=read_tokenizer(folder / TOKENIZER), **sizes)
+        load_weights(encoder, folder)
+        encoder.declare_trainable(options.get("trainable", "none"))
+        return encoder
 
     def _noisy(self, ids: Int[Tensor, "b t"]) -> Int[Tensor, "b t"]:
         if not self.training or self.noise == 0.0:

@@ -1,0 +1,96 @@
+"""Which encoder a folder or a hub name holds; the libraries are imported when one of theirs is met."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from ravlm.encoders.base import SECTION, Encoder, read_config
+from ravlm.encoders.faults import named
+from ravlm.errors import ConfigError, FormatError
+from ravlm.safe.hub import fetch
+
+Side = Literal["visual", "language"]
+JOINT = "joint"
+KINDS: Mapping[str, tuple[str, str]] = {
+    "compact-visual": ("compact_visual", "CompactVisualEncoder"),
+    "compact-language": ("compact_language", "CompactLanguageEncoder"),
+    "timm": ("timm_visual", "TimmVisualEncoder"),
+    "transformers-visual": ("transformers_visual", "TransformersVisualEncoder"),
+    "transformers-language": ("transformers_language", "TransformersLanguageEncoder"),
+    JOINT: ("joint", "JointEncoder"),
+}
+SIDES: Mapping[Side, tuple[str, ...]] = {
+    "visual": ("compact-visual", "timm", "transformers-visual"),
+    "language": ("compact-language", "transformers-language"),
+}
+
+
+def load_encoder(
+    source: str | Path, *, side: Side | None = None, revision: str | None = None, **options: Any
+) -> Encoder:
+    """The encoder in a folder or under a hub name, whichever library wrote it.
+
+    Folders of `save_pretrained` of this package, timm, transformers and sentence-transformers are read. A joint model
+    (CLIP, SigLIP) gives a `JointEncoder`, or with `side` one of its towers.
+
+    Args:
+        source: a folder or a hub name.
+        side: what is wanted; another kind of encoder is refused.
+        revision: a branch, tag or commit of the hub.
+        **options: those of the class found: `layer`, `trainable`, and for some `image_size`, `pooling`, `longest`.
+
+    Raises:
+        PathError, HubError: there is no such model here or on the hub.
+        FormatError: it is of an unknown format, is damaged, or its weights are pickled.
+        ConfigError: it is of the other side, or an option has no such name or does not fit.
+    """
+    fetched = fetch(source, revision)
+    kind = kind_of(fetched.folder)
+    if kind == JOINT and side is not None:
+        kind = f"transformers-{side}"
+    if side is not None and kind not in SIDES[side]:
+        raise ConfigError(
+            f"{source} holds an encoder of kind {kind!r}, and a {side} one is asked for: "
+            f"{', '.join(SIDES[side])} or {JOINT}."
+        )
+    return encoder_class(kind).from_fetched(fetched, str(source), **options)
+
+
+def encoder_class(kind: str) -> type[Encoder]:
+    """The class of a kind.
+
+    Raises:
+        FormatError: there is no such kind.
+    """
+    faults = named("kind of encoder", kind, list(KINDS))
+    if faults:
+        raise FormatError(faults[0].strip())
+    module, name = KINDS[kind]
+    found: type[Encoder] = getattr(import_module(f"ravlm.encoders.{module}"), name)
+    return found
+
+
+def kind_of(folder: Path) -> str:
+    """The kind of the encoder in a folder.
+
+    Raises:
+        PathError: there is no `config.json`.
+        FormatError: it is of no library that is known.
+    """
+    config = read_config(folder)
+    if config.get(SECTION):
+        return str(config[SECTION].get("kind"))
+    if "model_type" in config:
+        from ravlm.encoders.transformers_parts import JOINT_TYPES, known_types, model_type
+
+        found = model_type(folder)
+        if found in JOINT_TYPES:
+            return JOINT
+        return "transformers-visual" if found in known_types(visual=True) else "transformers-language"
+    if "architecture" in config:
+        return "timm"
+    raise FormatError(
+        f"The config.json in {folder} is of no known library: it has neither a model_type (transformers) nor an "
+        "architecture (timm). Give a folder that one of them, or save_pretrained of this package, wrote."
+    )
