@@ -17,12 +17,19 @@ _HOME = {
     "ClassificationHead": "ravlm.heads.classification",
     "CompactLanguageEncoder": "ravlm.encoders.compact_language",
     "CompactVisualEncoder": "ravlm.encoders.compact_visual",
-    "Entry": "ravlm.records",
     "EntityThenPassageRetriever": "ravlm.retrieval.entity",
+    "Entry": "ravlm.records",
+    "Extractor": "ravlm.encoders.extract",
+    "FeatureCache": "ravlm.encoders.cache",
     "Hit": "ravlm.records",
+    "JointEncoder": "ravlm.encoders.joint",
     "KnowledgeBase": "ravlm.knowledge.store",
     "RavlmError": "ravlm.errors",
     "RetrievalAugmentedVLM": "ravlm.model.vlm",
+    "TimmVisualEncoder": "ravlm.encoders.timm_visual",
+    "TransformersLanguageEncoder": "ravlm.encoders.transformers_language",
+    "TransformersVisualEncoder": "ravlm.encoders.transformers_visual",
+    "load_encoder": "ravlm.encoders.choose",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]
@@ -40,8 +47,15 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from ravlm.answering.answerer import Answerer as Answerer
+    from ravlm.encoders.cache import FeatureCache as FeatureCache
+    from ravlm.encoders.choose import load_encoder as load_encoder
     from ravlm.encoders.compact_language import CompactLanguageEncoder as CompactLanguageEncoder
     from ravlm.encoders.compact_visual import CompactVisualEncoder as CompactVisualEncoder
+    from ravlm.encoders.extract import Extractor as Extractor
+    from ravlm.encoders.joint import JointEncoder as JointEncoder
+    from ravlm.encoders.timm_visual import TimmVisualEncoder as TimmVisualEncoder
+    from ravlm.encoders.transformers_language import TransformersLanguageEncoder as TransformersLanguageEncoder
+    from ravlm.encoders.transformers_visual import TransformersVisualEncoder as TransformersVisualEncoder
     from ravlm.errors import RavlmError as RavlmError
     from ravlm.fusion.attention import AttentionFusion as AttentionFusion
     from ravlm.heads.candidates import CandidateHead as CandidateHead

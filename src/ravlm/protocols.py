@@ -18,9 +18,10 @@ Targets_contra = TypeVar("Targets_contra", contravariant=True)
 
 @runtime_checkable
 class VisualEncoder(Protocol):
-    """Pixels become tokens."""
+    """Pixels become tokens. `width` is that of the tokens, `pooled_width` that of the one vector."""
 
     width: int
+    pooled_width: int
 
     def preprocess(self, image: Image) -> Tensor:
         """One decoded picture as uint8 [c, y, x]."""
@@ -31,9 +32,10 @@ class VisualEncoder(Protocol):
 
 @runtime_checkable
 class LanguageEncoder(Protocol):
-    """Words become tokens."""
+    """Words become tokens. `width` is that of the tokens, `pooled_width` that of the one vector."""
 
     width: int
+    pooled_width: int
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
         """Texts as padded token ids with their places in the text."""

@@ -41,7 +41,8 @@ class Encoded:
 class Batch:
     """What the model reads at once: `images` [b, c, y, x] in 0..255, tokenised questions, and the questions as text.
 
-    `seen` is what the visual encoder made of the images before, where it stands still; it is not asked again then.
+    `seen` is what the visual encoder made of the images before, where it stands still; it is not asked again then, and
+    the images may be without pixels, [b, c, 0, 0].
     """
 
     images: Num[Tensor, "b c y x"]

@@ -21,11 +21,18 @@ NAMES = [
     "CompactVisualEncoder",
     "EntityThenPassageRetriever",
     "Entry",
+    "Extractor",
+    "FeatureCache",
     "Hit",
+    "JointEncoder",
     "KnowledgeBase",
     "RavlmError",
     "RetrievalAugmentedVLM",
+    "TimmVisualEncoder",
+    "TransformersLanguageEncoder",
+    "TransformersVisualEncoder",
     "__version__",
+    "load_encoder",
 ]
 SLOWEST = 0.3  # seconds that `import ravlm` may add to a bare interpreter
 

@@ -34,9 +34,8 @@ def reading() -> Reading:
         for i, e in enumerate("aabb")
     ]
     photo = torch.tensor([0, 0, 1, 1])
-    photos = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     seen = Encoded(torch.zeros(2, 1, 3), torch.ones(2, 1, dtype=torch.bool), torch.from_numpy(KEYS[:2]))
-    return Reading(examples, photo, photos, seen, KEYS[:2], [["a", "c", "b"], ["c", "b", "a"]], ["", ""])
+    return Reading(examples, photo, seen, KEYS[:2], [["a", "c", "b"], ["c", "b", "a"]], ["", ""])
 
 
 def hits(config: ReadConfig, draw: tuple[float, float], *, with_wrong: bool):

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ravlm.encoders.pictures import stack_pictures
 from ravlm.errors import QuestionError
 from ravlm.knowledge.passages import guess_language, sentence_around
 from ravlm.knowledge.store import KnowledgeBase
@@ -144,7 +145,7 @@ class Answerer:
         ]
 
     def _pixels(self, images: Sequence[Image.Image], *, grey: bool) -> Tensor:
-        pixels = torch.stack([self.model.visual_encoder.preprocess(middle(image)) for image in images])
+        pixels = stack_pictures([self.model.visual_encoder.preprocess(middle(image)) for image in images])
         return torch.full_like(pixels, 127) if grey else pixels
 
     def _answer(

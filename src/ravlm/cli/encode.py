@@ -80,13 +80,17 @@ def encode(
     from ravlm import __version__
     from ravlm.cli.extras import require_models
     from ravlm.cli.vectors import check_out, ids_path
+    from ravlm.errors import UnknownChoice
 
     check_out(out, tokens=tokens)
     read = open_source(source)
     require_models()
     from ravlm.encoders.cache import FeatureCache
     from ravlm.encoders.extract import Extractor
+    from ravlm.encoders.plan import PRECISIONS
 
+    if precision not in PRECISIONS:
+        raise UnknownChoice("precision", precision, PRECISIONS)
     options = {name: value for name, value in (("layer", layer), ("pooling", pooling)) if value is not None}
     side = _side(encoder, read.kind, revision, options)
     kept = None if cache is None else FeatureCache(cache, limit=int(cache_limit * 1e9))

@@ -9,7 +9,7 @@ def require_models() -> None:
     Raises:
         MissingExtra: one of the packages is not installed; the message has the install command.
     """
-    for module in ("torch", "tokenizers", "safetensors", "jaxtyping"):
+    for module in ("torch", "tokenizers", "safetensors", "jaxtyping", "huggingface_hub", "lmdb"):
         require(module, "models")
 
 

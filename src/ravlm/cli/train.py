@@ -9,6 +9,7 @@ import typer
 from ravlm.cli.console import duration, emit_json, examples, progress, say, warn
 
 if TYPE_CHECKING:
+    from ravlm.encoders.cache import FeatureCache
     from ravlm.training.config import RunConfig
 
 STOPPED = 130
@@ -17,6 +18,7 @@ EPILOG = examples(
     "ravlm train configs/small.toml --data flags --out model --seed 1",
     "ravlm train --data flags --out model --knowledge flags-kb",
     "ravlm train --data flags --out model --resume",
+    "ravlm train mine.toml --data flags --out model --cache features",
 )
 
 
@@ -30,6 +32,12 @@ def train(
     knowledge: Annotated[
         str | None,
         typer.Option(metavar="KB", help="The knowledge base to use in place of the dataset's; it holds its entries."),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep there what a visual encoder that stands still computes, for other runs."
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Decides everything that is drawn by lot; else the file's.")
@@ -54,9 +62,10 @@ def train(
     warn(f"Training on {device} in {precision}, seed {settings.training.seed}.")
     try:
         with progress() as report:
-            trained = train_model(settings, data, out, knowledge=knowledge, resume=resume, progress=report)
+            kept = None if cache is None else _cache(cache)
+            trained = train_model(settings, data, out, knowledge=knowledge, cache=kept, resume=resume, progress=report)
     except KeyboardInterrupt:
-        _tell_how_to_go_on(config, data, out, seed, knowledge)
+        _tell_how_to_go_on(config, data, out, seed, knowledge, cache)
         raise typer.Exit(STOPPED) from None
     except RavlmError:
         if not resume and not has_checkpoint(out):
@@ -68,6 +77,12 @@ def train(
     else:
         say(f"Wrote {out}: a model with its knowledge base, trained in {duration(trained.seconds['training'])}.")
         say(f"Next: {shlex.join(['ravlm', 'evaluate', str(out), '--data', str(data)])}")
+
+
+def _cache(folder: Path) -> "FeatureCache":
+    from ravlm.encoders.cache import FeatureCache
+
+    return FeatureCache(folder)
 
 
 def device_and_precision(config: "RunConfig") -> tuple[str, str]:
@@ -108,7 +123,9 @@ def _check_data(data: Path) -> None:
         )
 
 
-def _tell_how_to_go_on(config: Path | None, data: Path, out: Path, seed: int | None, knowledge: str | None) -> None:
+def _tell_how_to_go_on(
+    config: Path | None, data: Path, out: Path, seed: int | None, knowledge: str | None, cache: Path | None
+) -> None:
     from ravlm.training.run import RUN
 
     if not (out / RUN).is_file():
@@ -116,6 +133,7 @@ def _tell_how_to_go_on(config: Path | None, data: Path, out: Path, seed: int | N
         return
     command = ["ravlm", "train", *([str(config)] if config else []), "--data", str(data), "--out", str(out)]
     command += ["--knowledge", knowledge] if knowledge else []
+    command += ["--cache", str(cache)] if cache else []
     command += [*(["--seed", str(seed)] if seed is not None else []), "--resume"]
     kept = (
         "The last checkpoint is kept"

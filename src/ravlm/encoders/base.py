@@ -83,22 +83,27 @@ class Encoder(nn.Module, ModelHubMixin, library_name="ravlm"):
         Weights that the output does not come from (those behind an earlier layer, a mask token) never learn.
 
         Raises:
-            ConfigError: there are fewer blocks than were asked for.
+            ConfigError: it is something else, or there are fewer blocks than were asked for.
         """
+        self._check_trainable(trainable, len(self.blocks()))
         self.trainable = trainable
         self.requires_grad_(False)
         if trainable != "none":
             reached = self._reached()
             blocks = [block for block in self.blocks() if any(id(p) in reached for p in block)]
-            if isinstance(trainable, int) and not 0 < trainable <= len(blocks):
-                raise ConfigError(
-                    f"trainable is {trainable}, the last blocks that learn; this encoder ({self.kind}) has "
-                    f"{len(blocks)}. Choose 1 to {len(blocks)}, 'none' or 'all'."
-                )
+            self._check_trainable(trainable, len(blocks))
             last = [p for block in blocks[-trainable:] for p in block] if isinstance(trainable, int) else None
             for parameter in self.parameters() if last is None else last:
                 parameter.requires_grad_(id(parameter) in reached)
         self.train(self.training)
+
+    def _check_trainable(self, trainable: object, blocks: int) -> None:
+        counts = isinstance(trainable, int) and not isinstance(trainable, bool)
+        if trainable not in ("none", "all") and not (counts and trainable in range(1, blocks + 1)):
+            raise ConfigError(
+                f"trainable is {trainable!r}, the last blocks that learn; this encoder ({self.kind}) has {blocks}. "
+                f"Choose 1 to {blocks}, 'none' or 'all'."
+            )
 
     def _reached(self) -> set[int]:
         """The ids of the parameters that the output comes from: their gradients are asked for."""
@@ -179,26 +184,39 @@ class Encoder(nn.Module, ModelHubMixin, library_name="ravlm"):
     @classmethod
     def from_fetched(cls: type[Some], fetched: Fetched, origin: str, **options: Any) -> Some:
         """The encoder in a folder that the hub's door gave; errors as in `from_pretrained`."""
-        config = read_config(fetched.folder)
-        about = config.get(SECTION, {})
-        if about.get("kind") == "joint" != cls.kind:
-            about = {}  # one tower of the two
-        if about and about.get("kind") != cls.kind:
-            raise FormatError(
-                f"The encoder in {fetched.folder} is of kind {about.get('kind')!r}, and {cls.__name__} reads "
-                f"{cls.kind!r}. Use ravlm.load_encoder, which finds the class."
-            )
-        check_weights(fetched.folder)
-        faults = [fault for name in options for fault in named("option", name, cls.OPTIONS)]
-        known = {name: value for name, value in options.items() if name in cls.OPTIONS}
-        refuse(
-            f"The encoder in {fetched.folder} can't be used", faults + cls.folder_faults(fetched.folder, about, known)
-        )
+        refuse(f"The encoder in {fetched.folder} can't be used", cls.faults(fetched, **options))
+        about = cls._about(fetched.folder)
         encoder = cls.load_files(fetched.folder, about, options)
         encoder.origin, encoder.revision = origin, fetched.revision
         if fetched.revision is None and about.get("revision"):  # a saved copy remembers the hub's commit
             encoder.origin, encoder.revision = about["origin"], about["revision"]
         return encoder.eval()
+
+    @classmethod
+    def faults(cls, fetched: Fetched, **options: Any) -> list[str]:
+        """All that does not fit: names of options, their values, shapes of weights; no weights are read for it.
+
+        Raises:
+            PathError, FormatError: there is no folder of this kind at all.
+        """
+        about = cls._about(fetched.folder)
+        check_weights(fetched.folder)
+        known = {name: value for name, value in options.items() if name in cls.OPTIONS}
+        unknown = [fault for name in options for fault in named("option", name, cls.OPTIONS)]
+        return unknown + cls.folder_faults(fetched.folder, about, known)
+
+    @classmethod
+    def _about(cls, folder: Path) -> dict[str, Any]:
+        """What the folder says of the encoder, empty where the encoder's own library wrote it."""
+        about: dict[str, Any] = read_config(folder).get(SECTION, {})
+        if about.get("kind") == "joint" != cls.kind:
+            return {}  # one tower of the two
+        if about and about.get("kind") != cls.kind:
+            raise FormatError(
+                f"The encoder in {folder} is of kind {about.get('kind')!r}, and {cls.__name__} reads {cls.kind!r}. Use "
+                "ravlm.load_encoder, which finds the class."
+            )
+        return about
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
         """What a reader of the folder wants to know, from the encoder itself."""

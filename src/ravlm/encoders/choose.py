@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from ravlm.encoders.base import SECTION, Encoder, read_config
 from ravlm.encoders.faults import named
-from ravlm.errors import ConfigError, FormatError
-from ravlm.safe.hub import fetch
+from ravlm.errors import ConfigError, FormatError, RavlmError
+from ravlm.safe.hub import Fetched, fetch
 
 Side = Literal["visual", "language"]
 JOINT = "joint"
@@ -45,6 +45,23 @@ def load_encoder(
         FormatError: it is of an unknown format, is damaged, or its weights are pickled.
         ConfigError: it is of the other side, or an option has no such name or does not fit.
     """
+    found, fetched = _found(source, side, revision)
+    return found.from_fetched(fetched, str(source), **options)
+
+
+def encoder_faults(
+    source: str | Path, *, side: Side | None = None, revision: str | None = None, **options: Any
+) -> list[str]:
+    """All that `load_encoder` would refuse when it is called with the same, found without loading any weights."""
+    try:
+        found, fetched = _found(source, side, revision)
+        return found.faults(fetched, **options)
+    except RavlmError as error:
+        return [f"  {error}"]
+
+
+def _found(source: str | Path, side: Side | None, revision: str | None) -> tuple[type[Encoder], Fetched]:
+    """The class of the encoder that is asked for, and its folder."""
     fetched = fetch(source, revision)
     kind = kind_of(fetched.folder)
     if kind == JOINT and side is not None:
@@ -54,7 +71,7 @@ def load_encoder(
             f"{source} holds an encoder of kind {kind!r}, and a {side} one is asked for: "
             f"{', '.join(SIDES[side])} or {JOINT}."
         )
-    return encoder_class(kind).from_fetched(fetched, str(source), **options)
+    return encoder_class(kind), fetched
 
 
 def encoder_class(kind: str) -> type[Encoder]:

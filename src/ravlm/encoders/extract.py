@@ -16,7 +16,7 @@ from ravlm.device import choose_device
 from ravlm.encoders import views as drawn
 from ravlm.encoders.cache import FeatureCache, Features, cache_key
 from ravlm.encoders.computing import Computing
-from ravlm.encoders.loading import content_of, pixels_of
+from ravlm.encoders.loading import Region, content_of, pixels_of
 from ravlm.encoders.plan import Precision, cores
 from ravlm.errors import ConfigError, ImageError
 from ravlm.tensors import TextBatch
@@ -24,7 +24,7 @@ from ravlm.tensors import TextBatch
 Damaged = Callable[[int, ImageError], None]
 """Called with the number of a picture among the sources, from 0, and what is wrong with it."""
 
-_BATCH, _BATCH_ON_A_DEVICE = 32, 128
+_BATCH, _BATCH_ON_A_DEVICE = 16, 128  # more is slower on a CPU: what is computed on leaves its cache
 _WINDOW = 128  # batches of texts that are sorted together
 _HELD = 8  # batches of pictures that may be done before one in front of them is
 
@@ -62,6 +62,7 @@ class Extractor:
         batch: int | None = None,
         cache: FeatureCache | None = None,
         views: int = 1,
+        region: Region | None = None,
     ) -> None:
         """Make the copy, and try it on a small input.
 
@@ -72,6 +73,7 @@ class Extractor:
             batch: how many go through at once, else as the device suits. It is halved when memory runs out.
             cache: keeps what is computed. A picture that it knows is not decoded.
             views: how many views of each picture, the picture itself first; see `ravlm.encoders.views`.
+            region: the part of each picture that is looked at, else all of it.
 
         Raises:
             ConfigError: `batch` or `views` is below 1.
@@ -84,6 +86,7 @@ class Extractor:
         self.encoder: Any = encoder
         self.cache = cache
         self.views = views
+        self.region = region
         self._computing = Computing(encoder, device, precision, batch or (_BATCH if here else _BATCH_ON_A_DEVICE))
         self._ahead = 1 if here else 3  # batches that are prepared while one is computed, that one included
 
@@ -175,16 +178,17 @@ class Extractor:
             picture = _Picture(taken + number, keys[number], found[number], missing)
             if missing:
                 name = str(source) if isinstance(source, Path) else f"Picture {picture.number + 1}"
-                picture.pixels = pool.submit(pixels_of, self.encoder, content, missing, name)
+                picture.pixels = pool.submit(pixels_of, self.encoder, content, missing, name, self.region)
             begun.append(picture)
         return begun
 
     def _keys(self, content: bytes | ImageError, tokens: bool) -> list[bytes]:
         if isinstance(content, ImageError):
             return []
+        looked_at = f"{self.fingerprint} {self.region.name}" if self.region else self.fingerprint
         return [
             cache_key(
-                f"{self.fingerprint} views {drawn.VERSION}" if view else self.fingerprint,
+                f"{looked_at} views {drawn.VERSION}" if view else looked_at,
                 content,
                 kind="image",
                 view=view,

@@ -65,17 +65,20 @@ def building(
 def option_faults(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[str, Any]) -> list[str]:
     """What an encoder's own options are refused for, one by one, around a model that has no memory for its weights.
 
-    What can't be told without weights is told when they are there.
+    Where each is right, they are tried together. What can't be told without weights is told when they are there.
     """
-    faults = []
-    for name, value in options.items():
-        try:
-            wrap({name: value})
-        except ConfigError as error:
-            faults.append(f"  {error}")
-        except (NotImplementedError, RuntimeError):
-            continue
-    return faults
+    faults = [fault for name, value in options.items() for fault in _wrapping(wrap, {name: value})]
+    return faults if faults or len(options) == 1 else _wrapping(wrap, options)
+
+
+def _wrapping(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[str, Any]) -> list[str]:
+    try:
+        wrap(options)
+    except ConfigError as error:
+        return [f"  {error}"]
+    except (NotImplementedError, RuntimeError):
+        return []
+    return []
 
 
 def shape_faults(folder: Path, model: nn.Module) -> list[str]:

@@ -80,8 +80,7 @@ class JointEncoder(Encoder):
         faults = transformers_faults(architecture, options, JOINT_TYPES)
         refuse(f"The encoder {architecture!r} can't be built", faults)
         model: Any = build_model(architecture, options)
-        size = image_size or getattr(model.config.vision_config, "image_size", None)
-        return cls(model, default_processor(architecture, size), made, trainable=trainable).eval()
+        return cls(model, default_processor(architecture, model.config, image_size), made, trainable=trainable).eval()
 
     def forward(self, images: Tensor, texts: TextBatch) -> tuple[Encoded, Encoded]:
         """What each tower makes of its side."""

@@ -1,9 +1,11 @@
 """A picture's file becomes the pixels that an encoder wants, of each of its views; what threads do meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from torch import Tensor
 
 from ravlm.encoders.views import view_of
@@ -28,7 +30,17 @@ def content_of(source: Path | bytes) -> bytes | ImageError:
         return error
 
 
-def pixels_of(encoder: Any, content: bytes | ImageError, views: Sequence[int], name: str) -> list[Tensor] | ImageError:
+@dataclass(frozen=True)
+class Region:
+    """A part of a picture: its name, by which the feature cache knows it, and how it is cut out."""
+
+    name: str
+    cut: Callable[[Image.Image], Image.Image]
+
+
+def pixels_of(
+    encoder: Any, content: bytes | ImageError, views: Sequence[int], name: str, region: Region | None = None
+) -> list[Tensor] | ImageError:
     """The views of a picture, preprocessed for a visual encoder, or why there are none.
 
     Args:
@@ -36,6 +48,7 @@ def pixels_of(encoder: Any, content: bytes | ImageError, views: Sequence[int], n
         content: the bytes of the picture's file.
         views: the numbers of the views.
         name: what an error calls the picture.
+        region: the part that is looked at, else the whole.
     """
     if isinstance(content, ImageError):
         return content
@@ -43,6 +56,7 @@ def pixels_of(encoder: Any, content: bytes | ImageError, views: Sequence[int], n
         image = decode_image(content, longest=longest_of(content, getattr(encoder, "image_size", None)), name=name)
     except ImageError as error:
         return error
+    image = image if region is None else region.cut(image)
     return [encoder.preprocess(view_of(image, content, view)) for view in views]
 
 

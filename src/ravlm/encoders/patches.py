@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Int, Num, UInt8
 from torch import Tensor, nn
 
+from ravlm.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Patches:
@@ -21,9 +23,20 @@ class Patches:
 
     @classmethod
     def of(cls, processor: Any, config: Any) -> "Patches | None":
-        """The patches of a model that reads pictures so, None for all others."""
+        """The patches of a model that reads pictures so, None for all others.
+
+        Raises:
+            ConfigError: model and processor have patches of different sizes.
+        """
         most = getattr(processor, "max_num_patches", None)
-        return None if most is None else cls(int(config.patch_size), int(most))
+        if most is None:
+            return None
+        if processor.patch_size != config.patch_size:
+            raise ConfigError(
+                f"The image processor makes patches of {processor.patch_size} pixels and the model reads "
+                f"{config.patch_size}. Save the model's own processor beside it."
+            )
+        return cls(int(config.patch_size), int(most))
 
     @property
     def canvas(self) -> tuple[int, int]:

@@ -9,9 +9,10 @@ import timm
 import torch
 from jaxtyping import Float, Num, UInt8
 from PIL import Image
+from timm.models._hub import save_config_for_hf
 from torch import Tensor, nn
 
-from ravlm.encoders.base import CONFIG, Encoder, Trainable, write_config
+from ravlm.encoders.base import CONFIG, WEIGHTS, Encoder, Trainable, save_weights, write_config
 from ravlm.encoders.faults import building, named, option_faults, refuse, shape_faults
 from ravlm.encoders.pictures import LAST, Normalize, all_there, as_tokens, check_layer
 from ravlm.errors import FormatError
@@ -119,10 +120,13 @@ class TimmVisualEncoder(Encoder):
         return Encoded(tokens, all_there(tokens), tokens[:, 0] if first else patches.mean(1))
 
     def blocks(self) -> list[list[nn.Parameter]]:
-        """Timm's own layer groups; the first, the stem, is none."""
+        """Timm's own layer groups; the first, the stem, is none, and a norm at the end belongs to the one before."""
         parameters = dict(self.model.named_parameters())
         groups = timm.models.group_parameters(self.model, self.model.group_matcher(coarse=False))
-        return [[parameters[name] for name in groups[place]] for place in sorted(groups)][1:]
+        found = [[parameters[name] for name in groups[place]] for place in sorted(groups)][1:]
+        if len(found) > 1 and all(p.ndim == 1 for p in found[-1]):
+            found[-2:] = [found[-2] + found[-1]]
+        return found
 
     def example(self) -> UInt8[Tensor, "1 c y x"]:
         return torch.zeros(1, *self.data["input_size"], dtype=torch.uint8, device=self.device)
@@ -131,19 +135,25 @@ class TimmVisualEncoder(Encoder):
         return {"layer": self.layer, "preprocessing": json.loads(json.dumps(self.data))}
 
     def save_files(self, folder: Path, about: dict[str, Any]) -> None:
-        timm.models.save_for_hf(self.model, str(folder), safe_serialization=True, data_config=self.data)
+        save_weights(self.model, folder)  # timm's own way takes no weights that lie channels last
+        save_config_for_hf(self.model, str(folder / CONFIG), data_config=self.data)
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         write_config(folder, config, about)
 
     @classmethod
     def folder_faults(cls, folder: Path, about: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
         architecture, built = _described(folder)
+        if not (folder / WEIGHTS).is_file():  # of others, timm would read pickled ones too
+            raise FormatError(f"The model of timm in {folder} has no {WEIGHTS}. Save it again with save_for_hf.")
         faults = timm_faults(architecture, built)
         if faults:
             return faults
         faults = shape_faults(folder, _outline(architecture, **built))
         sized = built | _size(architecture, options.get("image_size"))
-        return faults + option_faults(lambda given: cls(_outline(architecture, **sized), **given), options)
+        layer = about.get("layer", LAST)
+        return faults + option_faults(
+            lambda given: cls(_outline(architecture, **sized), **{"layer": layer, **given}), options
+        )
 
     @classmethod
     def load_files(cls, folder: Path, about: Mapping[str, Any], options: Mapping[str, Any]) -> "TimmVisualEncoder":

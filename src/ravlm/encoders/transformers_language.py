@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from jaxtyping import Bool, Float, Int
 from tokenizers import Tokenizer, processors
 from torch import Tensor, nn
@@ -15,7 +16,13 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from ravlm.encoders.base import Encoder, Trainable, write_config
 from ravlm.encoders.faults import option_faults, refuse, shape_faults
 from ravlm.encoders.pictures import LAST, check_layer
-from ravlm.encoders.sentence_head import Pooling, SentenceHead, read_sentence_folder, write_sentence_folder
+from ravlm.encoders.sentence_head import (
+    Pooling,
+    SentenceFolder,
+    SentenceHead,
+    read_sentence_folder,
+    write_sentence_folder,
+)
 from ravlm.encoders.tokenizer import CLASS, MULTIPLE, PAD, UNKNOWN
 from ravlm.encoders.transformers_parts import (
     VISUAL_SIDE,
@@ -38,7 +45,7 @@ _PADDED = ("siglip", "siglip2")  # trained with every text filled up to the same
 _CAUSAL_TOWERS = ("clip", "metaclip_2")
 _UNBOUNDED = 512  # tokens a window, where a model has no bound of its own
 _AT_ONCE = 32  # windows
-END = "[SEP]"
+END, TOKENIZER = "[SEP]", "tokenizer.json"
 _FEWEST = 16  # tokens a window
 _OF_NO_MODEL = ("PreTrainedTokenizerFast", "TokenizersBackend")
 
@@ -202,6 +209,7 @@ class TransformersLanguageEncoder(Encoder):
     def _read(self, ids: Int[Tensor, "b t"], mask: Bool[Tensor, "b t"]) -> tuple[Tensor, Tensor | None]:
         """Tokens [b, t, l] and the model's own pooled output."""
         t = ids.shape[1]
+        ids = ids.masked_fill(~mask, self.pad)
         inputs = {"input_ids": ids}
         if self.padded:
             inputs["input_ids"] = nn.functional.pad(ids, (0, self.longest - t), value=self.pad)
@@ -234,8 +242,10 @@ class TransformersLanguageEncoder(Encoder):
         return Frame(self.longest, before, after, self.causal)
 
     def _pooling(self, asked: Pooling | None, config: Any) -> Pooling:
-        if asked == "own" and not self.joint:
-            raise ConfigError("pooling is 'own', which text towers alone have. Choose class, mean, max or last.")
+        if asked == "own" and not (self.joint and self.layer == LAST):
+            raise ConfigError(
+                "pooling is 'own', which text towers alone have, at their end. Choose class, mean, max or last."
+            )
         has_class = self.tokenizer.cls_token is not None
         if asked == "class" and not has_class and not self.joint:
             raise ConfigError("pooling is 'class', and the tokeniser has no class token. Choose mean, max or last.")
@@ -261,8 +271,9 @@ class TransformersLanguageEncoder(Encoder):
         return most if asked is None else asked
 
     def blocks(self) -> list[list[nn.Parameter]]:
-        """The model's layers; the final norm, projections and the head belong to the last."""
+        """The model's layers up to the one taken; the final norm, projections and the head belong to the last."""
         found = layer_blocks(self.model)
+        found = found if self.layer == LAST else found[: self.layer + 1]
         found[-1] += self.head.parameters()
         return found
 
@@ -286,24 +297,31 @@ class TransformersLanguageEncoder(Encoder):
         sentence = read_sentence_folder(folder)
         inside = folder if sentence is None else sentence.model
         model, tokenizer = outline(inside, text=True), load_tokenizer(inside)
+        said = _said(about, sentence, options)
         faults = shape_faults(inside, model)
-        return faults + option_faults(lambda given: cls(model, tokenizer, **given), options)
+        return faults + option_faults(lambda given: cls(model, tokenizer, **{**said, **given}), options)
 
     @classmethod
     def load_files(
         cls, folder: Path, about: Mapping[str, Any], options: Mapping[str, Any]
     ) -> "TransformersLanguageEncoder":
         sentence = read_sentence_folder(folder)
-        said = {} if sentence is None else {"pooling": sentence.pooling, "longest": sentence.longest}
-        chosen = said | {name: about[name] for name in ("pooling", "layer", "longest") if name in about} | dict(options)
         inside = folder if sentence is None else sentence.model
         model = load_model(inside, left_out=VISUAL_SIDE, text=True)
         return cls(
             model,
             load_tokenizer(inside),
             head=None if sentence is None else sentence.head,
-            **chosen,
+            **{**_said(about, sentence, options), **options},
         )
+
+
+def _said(about: Mapping[str, Any], sentence: SentenceFolder | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a folder says of the encoder; a tower's own output is no pooling of the earlier layer that `options` ask."""
+    said = {} if sentence is None else {"pooling": sentence.pooling, "longest": sentence.longest}
+    said |= {name: about[name] for name in ("pooling", "layer", "longest") if name in about}
+    earlier = options.get("layer", LAST) != LAST and said.get("pooling") == "own"
+    return said | {"pooling": None} if earlier else said
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -315,14 +333,24 @@ def load_tokenizer(folder: Path) -> Any:
     told = folder / "tokenizer_config.json"
     try:
         named = json.loads(told.read_text(encoding="utf-8")).get("tokenizer_class") if told.is_file() else None
-        # a tokeniser of no model's own kind is as its file says; the library would make it one of the model's kind
-        auto: Any = PreTrainedTokenizerFast if named in _OF_NO_MODEL else AutoTokenizer
+        auto: Any = PreTrainedTokenizerFast if _as_its_file_says(folder, named) else AutoTokenizer
         return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise FormatError(
             f"The model in {folder} has no tokeniser that can be read ({type(error).__name__}). Save it into the "
             "folder: AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
         ) from error
+
+
+def _as_its_file_says(folder: Path, named: str | None) -> bool:
+    """Whether a tokeniser is read from its file alone.
+
+    The library would make one of no model's own kind into one of the model's kind, and of some kinds (SigLIP's) it has
+    only a class that tells no offsets.
+    """
+    own: Any = getattr(transformers, str(named), PreTrainedTokenizerFast)
+    slow = not issubclass(own, PreTrainedTokenizerFast) and (folder / TOKENIZER).is_file()
+    return named in _OF_NO_MODEL or slow
 
 
 def as_library_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:

@@ -98,7 +98,7 @@ class TransformersVisualEncoder(Encoder):
         faults = cls.architecture_faults(architecture, own | {"image_size": image_size}, options)
         refuse(f"The encoder {architecture!r} can't be built", faults)
         model: Any = build_model(architecture, sized(architecture, options, image_size))
-        return cls(model, default_processor(architecture, _side(model.config, image_size)), **own).eval()
+        return cls(model, default_processor(architecture, model.config, image_size), **own).eval()
 
     @classmethod
     def architecture_faults(cls, architecture: str, own: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
@@ -110,7 +110,7 @@ class TransformersVisualEncoder(Encoder):
             return faults
         with torch.device("meta"):
             model: Any = build_model(architecture, options)
-        processor = default_processor(architecture, _side(model.config, image_size))
+        processor = default_processor(architecture, model.config, image_size)
         wrapped = {name: value for name, value in own.items() if name != "image_size"}
         return option_faults(lambda given: cls(model, processor, **given), wrapped)
 
@@ -152,8 +152,9 @@ class TransformersVisualEncoder(Encoder):
         return Encoded(tokens, there, (tokens * weights).sum(1) / weights.sum(1))
 
     def blocks(self) -> list[list[nn.Parameter]]:
-        """The model's layers (the stages of a convolutional one); the final norm and projection belong to the last."""
-        return layer_blocks(self.model)
+        """The layers (stages of a convolutional model) up to the one taken; behind the last, norm and projection."""
+        found = layer_blocks(self.model)
+        return found if self.layer == LAST else found[: self.layer + 1]
 
     def example(self) -> UInt8[Tensor, "1 c y x"]:
         blank = Image.new("RGB", (self.image_size[1], self.image_size[0]))
@@ -170,8 +171,8 @@ class TransformersVisualEncoder(Encoder):
     @classmethod
     def folder_faults(cls, folder: Path, about: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
         model, processor = outline(folder), load_processor(folder)
-        faults = shape_faults(folder, model)
-        return faults + option_faults(lambda given: cls(model, processor, **given), options)
+        faults, layer = shape_faults(folder, model), about.get("layer", LAST)
+        return faults + option_faults(lambda given: cls(model, processor, **{"layer": layer, **given}), options)
 
     @classmethod
     def load_files(
@@ -205,11 +206,6 @@ def _image_size(processor: Any) -> tuple[int, int]:
     return (int(side), int(side)) if side else (int(size.height), int(size.width))
 
 
-def _side(config: Any, image_size: int | None) -> int | None:
-    """The side of the pictures that a random model is given: as asked, else as its configuration has it."""
-    return image_size or getattr(config.vision_config if is_joint(config) else config, "image_size", None)
-
-
 def sized(architecture: str, options: Mapping[str, Any], image_size: int | None) -> dict[str, Any]:
     """The options with the picture's size in its place, where the configuration has one."""
     if image_size is None or architecture not in known_types(visual=True):
@@ -221,12 +217,16 @@ def sized(architecture: str, options: Mapping[str, Any], image_size: int | None)
     return {**options, "image_size": image_size} if hasattr(default, "image_size") else dict(options)
 
 
-def default_processor(architecture: str, image_size: int | None) -> Any:
-    """The image processor of a model type, for pictures of this size."""
+def default_processor(architecture: str, config: Any, image_size: int | None) -> Any:
+    """The image processor of a random model, for pictures of this size, else as its configuration has it."""
+    eye = config.vision_config if is_joint(config) else config
+    image_size = image_size or getattr(eye, "image_size", None)
     names: Any = IMAGE_PROCESSOR_MAPPING_NAMES[architecture]
     found = (names.get("torchvision") or names["pil"]) if isinstance(names, dict) else names
     processor: Any = getattr(transformers, str(found))
     default = processor()
+    if hasattr(default, "max_num_patches"):
+        return processor(patch_size=eye.patch_size, max_num_patches=eye.num_patches)
     if image_size is None or default.size is None:
         return default
     square = {"height": image_size, "width": image_size}

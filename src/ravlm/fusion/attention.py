@@ -17,10 +17,14 @@ class AttentionFusion(nn.Module):
     read them beside the accuracy lost when a modality is taken away.
     """
 
-    def __init__(self, *, visual_width: int, language_width: int, width: int = 96) -> None:
+    def __init__(
+        self, *, visual_width: int, language_width: int, question_width: int | None = None, width: int = 96
+    ) -> None:
         super().__init__()
         self.width = width
-        self.project = ModalityProjection(visual_width=visual_width, language_width=language_width, width=width)
+        self.project = ModalityProjection(
+            visual_width=visual_width, language_width=language_width, question_width=question_width, width=width
+        )
         self.feedforward = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.key = nn.Linear(width, width)
 

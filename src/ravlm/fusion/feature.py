@@ -10,10 +10,14 @@ from ravlm.tensors import Encoded, Fused, Knowledge
 class FeatureFusion(nn.Module):
     """o = W [v; l; k]: the three vectors side by side through a linear layer. It has no weights to report."""
 
-    def __init__(self, *, visual_width: int, language_width: int, width: int = 96) -> None:
+    def __init__(
+        self, *, visual_width: int, language_width: int, question_width: int | None = None, width: int = 96
+    ) -> None:
         super().__init__()
         self.width = width
-        self.project = ModalityProjection(visual_width=visual_width, language_width=language_width, width=width)
+        self.project = ModalityProjection(
+            visual_width=visual_width, language_width=language_width, question_width=question_width, width=width
+        )
         self.mix = nn.Linear(3 * width, width)
 
     def forward(self, visual: Encoded, language: Encoded, knowledge: Knowledge, scores: Float[Tensor, "b k"]) -> Fused:

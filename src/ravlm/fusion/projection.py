@@ -21,15 +21,20 @@ class Projected:
 class ModalityProjection(nn.Module):
     """The fusion's own projections of what the encoders give.
 
-    Question and passages share one projection, so that a word in both is the same vector. The knowledge vector is the
+    `visual_width` is that of the picture's one vector, `language_width` that of the tokens, `question_width` that of
+    the question's one vector, where it is another. Question and passages share one projection, so that a word in both
+    is the same vector. The knowledge vector is the
     mean of the hits' token means, weighted by the softmax of the retrieval scores, so that gradients reach the query
     encoder; it is zero where nothing was found.
     """
 
-    def __init__(self, *, visual_width: int, language_width: int, width: int) -> None:
+    def __init__(
+        self, *, visual_width: int, language_width: int, question_width: int | None = None, width: int
+    ) -> None:
         super().__init__()
+        question_width = question_width or language_width
         self.visual = nn.Sequential(nn.BatchNorm1d(visual_width), nn.Linear(visual_width, width))
-        self.language = nn.Sequential(nn.BatchNorm1d(language_width), nn.Linear(language_width, width))
+        self.language = nn.Sequential(nn.BatchNorm1d(question_width), nn.Linear(question_width, width))
         self.token = nn.Linear(language_width, width)
 
     def forward(

@@ -1,10 +1,12 @@
 """What a model is made of, as strict configuration."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+Trainable = Literal["none", "all"] | Positive
+"""Which weights of an encoder learn: none, all, or its last n blocks."""
 
 
 class Settings(BaseModel):
@@ -13,8 +15,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class VisualConfig(Settings):
-    """The visual encoder. `image_size` is in pixels; `channels` holds one width a stage."""
+class CompactVisualConfig(Settings):
+    """The compact visual encoder. `image_size` is in pixels; `channels` holds one width a stage."""
 
     kind: Literal["compact"] = "compact"
     image_size: Annotated[int, Field(ge=32, le=512)] = 64
@@ -32,8 +34,50 @@ class VisualConfig(Settings):
         return self
 
 
-class LanguageConfig(Settings):
-    """The language encoder. `vocabulary` and `longest` are in tokens; `dropout` and `noise` are probabilities."""
+class PretrainedConfig(Settings):
+    """An encoder from a folder or a hub name, whichever library wrote it.
+
+    `revision` is the hub's branch, tag or commit; `layer` the one whose tokens are taken, -1 the model's end.
+    """
+
+    kind: Literal["pretrained"] = "pretrained"
+    source: Annotated[str, Field(min_length=1)]
+    revision: str | None = None
+    layer: int | None = None
+    trainable: Trainable = "none"
+
+    def own(self) -> dict[str, Any]:
+        """The options that are given, by the encoder's own names."""
+        given = self.model_dump(exclude={"kind", "source", "revision"})
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class PretrainedVisualConfig(PretrainedConfig):
+    """A pre-trained visual encoder. `image_size` is in pixels, where the model takes pictures of several sizes."""
+
+    image_size: Positive | None = None
+
+
+class RandomVisualConfig(Settings):
+    """An architecture of timm, or a model type of transformers, with random weights; `options` are the library's."""
+
+    kind: Literal["timm", "transformers"]
+    architecture: str
+    options: dict[str, Any] = {}
+    layer: int = -1
+    image_size: Positive | None = None
+    trainable: Trainable = "all"
+
+    def own(self) -> dict[str, Any]:
+        """The encoder's own options."""
+        return self.model_dump(include={"layer", "image_size", "trainable"})
+
+
+class CompactLanguageConfig(Settings):
+    """The compact language encoder.
+
+    `vocabulary` and `longest` are in tokens; `dropout` and `noise` are probabilities.
+    """
 
     kind: Literal["compact"] = "compact"
     vocabulary: Positive = 4000
@@ -49,6 +93,53 @@ class LanguageConfig(Settings):
         if self.width % self.heads:
             raise ValueError(f"width {self.width} can't be split into {self.heads} heads: choose a multiple")
         return self
+
+
+class PretrainedLanguageConfig(PretrainedConfig):
+    """A pre-trained language encoder. `longest` is in tokens read at once."""
+
+    pooling: Literal["class", "mean", "max", "last", "own"] | None = None
+    longest: Positive | None = None
+
+
+class RandomLanguageConfig(Settings):
+    """A model type of transformers with random weights, its tokeniser trained on the task's text.
+
+    `vocabulary` and `longest` are in tokens; `options` are the library's.
+    """
+
+    kind: Literal["transformers"]
+    architecture: str
+    vocabulary: Positive = 4000
+    options: dict[str, Any] = {}
+    layer: int = -1
+    pooling: Literal["class", "mean", "max", "last", "own"] | None = None
+    longest: Positive | None = None
+    trainable: Trainable = "all"
+
+    def own(self) -> dict[str, Any]:
+        """The encoder's own options."""
+        return self.model_dump(include={"layer", "pooling", "longest", "trainable"})
+
+
+def _kind(value: Any) -> str:
+    """The kind of an encoder's settings; compact where they don't say."""
+    return str(value.get("kind", "compact") if isinstance(value, dict) else value.kind)
+
+
+VisualConfig = Annotated[
+    Annotated[CompactVisualConfig, Tag("compact")]
+    | Annotated[PretrainedVisualConfig, Tag("pretrained")]
+    | Annotated[RandomVisualConfig, Tag("timm")]
+    | Annotated[RandomVisualConfig, Tag("transformers")],
+    Discriminator(_kind),
+]
+LanguageConfig = Annotated[
+    Annotated[CompactLanguageConfig, Tag("compact")]
+    | Annotated[PretrainedLanguageConfig, Tag("pretrained")]
+    | Annotated[RandomLanguageConfig, Tag("transformers")],
+    Discriminator(_kind),
+]
 
 
 class RetrieverConfig(Settings):
@@ -77,8 +168,8 @@ class OutputConfig(Settings):
 class ModelConfig(Settings):
     """The five parts."""
 
-    visual: VisualConfig = VisualConfig()
-    language: LanguageConfig = LanguageConfig()
+    visual: VisualConfig = CompactVisualConfig()
+    language: LanguageConfig = CompactLanguageConfig()
     retriever: RetrieverConfig = RetrieverConfig()
     fusion: FusionConfig = FusionConfig()
     output: OutputConfig = OutputConfig()

@@ -1,8 +1,9 @@
-"""A model's folder: configuration and vocabulary as JSON, weights as safetensors, tokeniser, knowledge base, index.
+"""A model's folder: configuration and vocabulary as JSON, weights as safetensors, encoders, knowledge base, index.
 
-    config.json  model.safetensors  tokenizer.json  knowledge/ (or knowledge.json)  index/
+    config.json  model.safetensors  visual/  language/  knowledge/ (or knowledge.json)  index/
 
-`config.json` is written last: a folder without it is not a model yet.
+`visual` and `language` are encoders' own folders, which `load_encoder` reads alone; `model.safetensors` has all other
+weights. `config.json` is written last: a folder without it is not a model yet.
 """
 
 import json
@@ -13,20 +14,28 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from tokenizers import Tokenizer
+from torch import Tensor, nn
 
-from ravlm.errors import FormatError, IndexStale, PathError
+from ravlm.encoders.base import Encoder
+from ravlm.encoders.choose import load_encoder
+from ravlm.encoders.compact_language import CompactLanguageEncoder
+from ravlm.encoders.compact_visual import CompactVisualEncoder
+from ravlm.encoders.tokenizer import read_tokenizer
+from ravlm.errors import FormatError, IndexStale, PathError, RavlmError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
-from ravlm.model.config import ModelConfig
+from ravlm.model.config import CompactLanguageConfig, CompactVisualConfig, ModelConfig, PretrainedConfig
 from ravlm.model.indexes import follow
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.retrieval.image import ImageIndex, Stamp
 from ravlm.retrieval.tfidf import TfidfIndex
 from ravlm.safe.files import write_bytes_atomic, write_text_atomic
 
-FORMAT = 1
-CONFIG, WEIGHTS, TOKENIZER, INDEX = ("config.json", "model.safetensors", "tokenizer.json", "index")
+FORMAT = 2
+CONFIG, WEIGHTS, INDEX = ("config.json", "model.safetensors", "index")
+SIDES = ("visual", "language")
+_OWNED = tuple(f"{side}_encoder." for side in SIDES)  # weights that stand in the encoders' folders
+_FIRST = 1  # the format in which all weights stood in one file, and all encoders were compact
 
 
 def save_model(
@@ -34,7 +43,6 @@ def save_model(
     model: RetrievalAugmentedVLM,
     config: ModelConfig,
     *,
-    tokenizer: Tokenizer,
     vocabulary: Sequence[str],
     question_words: Mapping[str, float],
     images: ImageIndex,
@@ -42,13 +50,15 @@ def save_model(
 ) -> None:
     """Write everything but the knowledge base, which already stands in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    encoders = dict(zip(SIDES, encoders_of(model), strict=True))
+    for side, encoder in encoders.items():
+        encoder.save_pretrained(folder / side)
+    state = {n: v.detach().cpu().contiguous() for n, v in model.state_dict().items() if not n.startswith(_OWNED)}
     write_bytes_atomic(folder / WEIGHTS, save(state))
-    write_text_atomic(folder / TOKENIZER, tokenizer.to_str())
     images.save(folder / INDEX)
     about = {
         "format": FORMAT,
-        "model": config.model_dump(),
+        "model": config.model_dump() | {side: _pinned(config, side, encoders[side]) for side in SIDES},
         "vocabulary": list(vocabulary),
         "question_words": dict(question_words),
         "training": dict(training),
@@ -70,29 +80,73 @@ def load_model(
         config = ModelConfig.model_validate(about["model"])
         vocabulary = [str(answer) for answer in about["vocabulary"]]
         question_words = {str(word): float(weight) for word, weight in about["question_words"].items()}
-        written = (folder / TOKENIZER).read_text(encoding="utf-8")
-        json.loads(written)  # the tokeniser's own error has no type to catch
-        tokenizer = Tokenizer.from_str(written)
         state = load((folder / WEIGHTS).read_bytes())
-    except (OSError, KeyError, ValueError, AttributeError, SafetensorError) as error:
+        visual, language = _first_encoders(folder, config) if about["format"] == _FIRST else _encoders(folder)
+    except (OSError, KeyError, ValueError, AttributeError, SafetensorError, RavlmError) as error:
         raise FormatError(
-            f"The model in {folder} can't be read: {type(error).__name__} in one of {CONFIG}, {TOKENIZER} and "
-            f"{WEIGHTS}. A whole model has all three. Copy the folder again, or train the model again."
+            f"The model in {folder} can't be read: {type(error).__name__} in one of {CONFIG}, {WEIGHTS} and the "
+            "encoders' folders. A whole model has all of them. Copy the folder again, or train the model again."
         ) from error
     knowledge = KnowledgeBase.open(folder)
-    empty = ImageIndex(torch.zeros(0, config.visual.width).numpy(), [], Stamp("", ""))
+    empty = ImageIndex(torch.zeros(0, visual.pooled_width).numpy(), [], Stamp("", ""))
+    passages = TfidfIndex([], question_words)
     model = build_model(
-        config, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)
+        config, visual=visual, language=language, vocabulary=vocabulary, images=empty, passages=passages
     )
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise FormatError(
-            f"The weights in {folder} don't fit its {CONFIG}. Both must come from one training run: copy the folder "
-            "again, or train the model again."
-        ) from error
+    _load_weights(folder, model, state)
     model.to(device or torch.device("cpu")).eval()
     return model, knowledge, follow(model, knowledge, _saved_index(folder / INDEX))
+
+
+def encoders_of(model: RetrievalAugmentedVLM) -> tuple[Encoder, Encoder]:
+    """The model's visual and language encoder.
+
+    Raises:
+        TypeError: one of them has no folder of its own to be saved to.
+    """
+    found = (model.visual_encoder, model.language_encoder)
+    for encoder in found:
+        if not isinstance(encoder, Encoder):
+            raise TypeError(f"a {type(encoder).__name__} can't be saved: it is no Encoder")
+    return found  # type: ignore[return-value]
+
+
+def _pinned(config: ModelConfig, side: str, encoder: Encoder) -> dict[str, Any]:
+    """An encoder's settings with the commit that the hub's name led to."""
+    settings = getattr(config, side)
+    pinned: dict[str, Any] = settings.model_dump()
+    return pinned | {"revision": encoder.revision} if isinstance(settings, PretrainedConfig) else pinned
+
+
+def _encoders(folder: Path) -> tuple[Any, Any]:
+    return load_encoder(folder / "visual", side="visual"), load_encoder(folder / "language", side="language")
+
+
+def _first_encoders(folder: Path, config: ModelConfig) -> tuple[Any, Any]:
+    """The encoders of the first format: the settings' own, their weights among all others."""
+    if not isinstance(config.visual, CompactVisualConfig) or not isinstance(config.language, CompactLanguageConfig):
+        raise ValueError("the first format has compact encoders alone")
+    tokenizer = read_tokenizer(folder / "tokenizer.json")
+    visual = CompactVisualEncoder(**config.visual.model_dump(exclude={"kind"}))
+    sizes = config.language.model_dump(exclude={"kind", "vocabulary"})
+    return visual, CompactLanguageEncoder(tokenizer=tokenizer, **sizes)
+
+
+def _load_weights(folder: Path, model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load the weights of a model's folder; those of its encoders may stand elsewhere."""
+    try:
+        told = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise _unfit(folder) from error
+    if told.unexpected_keys or not all(name.startswith(_OWNED) for name in told.missing_keys):
+        raise _unfit(folder)
+
+
+def _unfit(folder: Path) -> FormatError:
+    return FormatError(
+        f"The weights in {folder} don't fit its {CONFIG}. Both must come from one training run: copy the folder again, "
+        "or train the model again."
+    )
 
 
 def _saved_index(folder: Path) -> ImageIndex | None:
@@ -115,10 +169,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         about = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{folder / CONFIG} is not JSON. Copy the model's folder again.") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") not in (_FIRST, FORMAT):
         version = about.get("format") if isinstance(about, dict) else type(about).__name__
         raise FormatError(
-            f"The model in {folder} has format {version!r}; this release reads format {FORMAT}. A newer format needs a "
-            "newer ravlm: upgrade it, or train the model again with this one."
+            f"The model in {folder} has format {version!r}; this release reads formats {_FIRST} and {FORMAT}. A newer "
+            "format needs a newer ravlm: upgrade it, or train the model again with this one."
         )
     return about

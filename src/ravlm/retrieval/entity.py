@@ -40,6 +40,7 @@ class EntityThenPassageRetriever(nn.Module):
     ) -> None:
         super().__init__()
         self._borrowed = (language_encoder,)  # in a tuple, so that its parameters are not registered twice
+        self._learns = bool(getattr(language_encoder, "learns", True))
         self.images = images
         self.passages = passages
         self.entries = entries
@@ -57,8 +58,9 @@ class EntityThenPassageRetriever(nn.Module):
         self._edges.clear()
 
     def train(self, mode: bool = True) -> "EntityThenPassageRetriever":
-        """Passages are cached in evaluation only, while the encoder stands still."""
-        self._cache.clear()
+        """Passages are cached while the encoder stands still: in evaluation, and where it does not learn."""
+        if self._learns:
+            self._cache.clear()
         return super().train(mode)
 
     def query_keys(self, visual: Encoded) -> Float[np.ndarray, "b v"]:
@@ -148,7 +150,7 @@ class EntityThenPassageRetriever(nn.Module):
         if not passages:
             tokens = torch.zeros(0, 1, width, device=device)
             offsets, mask = torch.zeros(0, 1, 2, dtype=torch.long, device=device), torch.zeros(0, 1, device=device) > 0
-        elif self.training:
+        elif self.training and self._learns:
             tokens, offsets, mask = self._encoded(passages)
         else:
             tokens, offsets, mask = self._cached(passages)

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from ravlm.encoders.base import Encoder
 from ravlm.safe.files import write_bytes_atomic, write_text_atomic
 from ravlm.training.optim import Average
 
@@ -35,7 +36,7 @@ def save_checkpoint(out: Path, state: TrainingState, stages: Sequence[str]) -> N
     folder, partial = out / FOLDER / name, out / FOLDER / f".{name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    tensors = {f"model/{key}": value for key, value in state.model.state_dict().items()}
+    tensors = {f"model/{key}": value for key, value in _changing(state.model).items()}
     tensors |= {f"average/{key}": value for key, value in state.average.state.items()}
     for place, optimizer in enumerate(state.optimizers):
         for index, moments in optimizer.state_dict()["state"].items():
@@ -51,6 +52,12 @@ def save_checkpoint(out: Path, state: TrainingState, stages: Sequence[str]) -> N
     for earlier in (out / FOLDER).iterdir():
         if earlier.name < name:
             shutil.rmtree(earlier)
+
+
+def _changing(model: nn.Module) -> dict[str, Tensor]:
+    """The model's state but for encoders that stand still: theirs can be large, and comes from where it came from."""
+    still = [f"{name}." for name, part in model.named_modules() if isinstance(part, Encoder) and not part.learns]
+    return {key: value for key, value in model.state_dict().items() if not key.startswith(tuple(still))}
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,15 @@ class Checkpoint:
     def restore(self, state: TrainingState) -> None:
         """Put everything back where it was."""
         state.step, state.curve = self.step, list(self.curve)
-        state.model.load_state_dict(self.part("model"))
+        self.restore_model(state.model)
         for key, value in self.part("average").items():
             state.average.state[key].copy_(value)
         for place, optimizer in enumerate(state.optimizers):
             self._restore_moments(optimizer, self.part(f"optimizer-{place}"))
+
+    def restore_model(self, model: nn.Module) -> None:
+        """Put the weights back; those of an encoder that stands still are where they came from."""
+        model.load_state_dict({**model.state_dict(), **self.part("model")})
 
     def _restore_moments(self, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
         moments: dict[int, dict[str, Tensor]] = {}

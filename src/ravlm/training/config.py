@@ -1,24 +1,33 @@
 """The settings of a training run, read from TOML; all faults are told at once."""
 
 import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from ravlm.errors import ConfigError, PathError
-from ravlm.model.config import ModelConfig, Positive, Settings
+from ravlm.model.config import LanguageConfig, ModelConfig, Positive, Settings, VisualConfig
+
+_SIDES: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 class MatchConfig(Settings):
-    """Stage one, picture matching. `steps` in optimiser steps, `batch` in pairs of pictures."""
+    """Stage one, picture matching. `steps` in optimiser steps, `batch` in pairs of pictures.
+
+    `pretrained_learning_rate` is that of an eye that did not begin at random, `learning_rate` that of all else.
+    """
 
     steps: Positive = 220
     batch: Annotated[int, Field(ge=2)] = 128
     learning_rate: Rate = 0.002
+    pretrained_learning_rate: Rate = 0.00002
     weight_decay: Share = 0.05
     average: Share = 0.99
 
@@ -27,7 +36,8 @@ class ReadConfig(Settings):
     """Stage two, reading. `steps` in optimiser steps, `batch` in questions, `together` the most of them about
     one entry in one language; `entries` and `passages` of each are the most that a question is trained with.
 
-    `matrix_learning_rate` is that of the linear layers' weights (Muon), `learning_rate` that of all others (AdamW).
+    `matrix_learning_rate` is that of the linear layers' weights (Muon), `learning_rate` that of all others (AdamW), but
+    for a language encoder that did not begin at random: all of that learns at `pretrained_learning_rate` (AdamW).
     `wrong` is the share of steps with wrong entries among the hits; in these, `no_gold` is the share of questions whose
     right entry is taken out, so that "none of these" is learned; `no_evidence` the share read without any hit.
     """
@@ -37,6 +47,7 @@ class ReadConfig(Settings):
     together: Positive = 24
     learning_rate: Rate = 0.008
     matrix_learning_rate: Rate = 0.012
+    pretrained_learning_rate: Rate = 0.00002
     weight_decay: Share = 0.05
     average: Share = 0.99
     entries: Positive = 2
@@ -81,10 +92,73 @@ def read_run_config(path: Path | None, *, seed: int | None = None) -> RunConfig:
     if seed is not None:
         values = {**values, "training": {**values.get("training", {}), "seed": seed}}
     try:
-        return RunConfig.model_validate(values)
+        config = RunConfig.model_validate(values)
     except ValidationError as error:
-        faults = [
-            f"  {'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}, found {fault['input']!r}"
-            for fault in error.errors()
-        ]
-        raise ConfigError("\n".join([f"{path or 'The configuration'} has {len(faults)} faults:", *faults])) from error
+        faults = [_told(fault) for fault in error.errors()] + _encoder_faults(values)
+        raise _refused(path, faults) from error
+    faults = _encoder_faults(values)
+    if faults:
+        raise _refused(path, faults)
+    return config
+
+
+def _refused(path: Path | None, faults: Sequence[str]) -> ConfigError:
+    count = f"{len(faults)} fault{'s' * (len(faults) != 1)}"
+    return ConfigError("\n".join([f"{path or 'The configuration'} has {count}:", *faults]))
+
+
+def _told(fault: ErrorDetails) -> str:
+    """A fault: where, what is wrong, what was found, and the nearest name where one is not known."""
+    where = [str(part) for part in fault["loc"]]
+    if len(where) > 2 and where[0] == "model" and where[1] in _SIDES:
+        del where[2]  # the kind of encoder, which stands in no file
+    said = f"  {'.'.join(where) or 'file'}: {fault['msg']}"
+    if fault["type"] == "union_tag_invalid":
+        kinds = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
+        near = get_close_matches(fault["ctx"]["tag"], kinds, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{said.partition(':')[0]}.kind: there is no kind {fault['ctx']['tag']!r}, only {', '.join(kinds)}{hint}"
+    if fault["type"] != "extra_forbidden":
+        return f"{said}, found {fault['input']!r}"
+    near = get_close_matches(where[-1], _names(fault["loc"][:-1]), n=1)
+    return f"{said}{f'; did you mean {near[0]!r}?' if near else ''}"
+
+
+def _names(loc: Sequence[int | str]) -> list[str]:
+    """The settings that there are at a place of the configuration; an encoder's kind is part of its place."""
+    here: Any = RunConfig
+    for part in map(str, loc):
+        if here in (VisualConfig, LanguageConfig):
+            tagged = get_args(get_args(here)[0])
+            here = next(get_args(kind)[0] for kind in tagged if part in (extra.tag for extra in get_args(kind)[1:]))
+        else:
+            here = _SIDES.get(part) or here.model_fields[part].annotation
+    return list(here.model_fields)
+
+
+def _readable(kinds: TypeAdapter[Any], settings: dict[str, Any]) -> Any:
+    """An encoder's settings, without those that are told already."""
+    try:
+        return kinds.validate_python(settings)
+    except ValidationError as error:
+        wrong = {str(fault["loc"][1]) for fault in error.errors() if len(fault["loc"]) > 1}
+        return kinds.validate_python({name: value for name, value in settings.items() if name not in wrong})
+
+
+def _encoder_faults(values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the encoders of a configuration, of those whose settings can be read at all."""
+    faults: list[str] = []
+    model = values.get("model")
+    for side, kinds in _SIDES.items():
+        settings = model.get(side) if isinstance(model, dict) else None
+        if not isinstance(settings, dict) or settings.get("kind", "compact") == "compact":
+            continue
+        from ravlm.model.encoders import language_faults, visual_faults
+
+        try:
+            config = _readable(TypeAdapter(kinds), settings)
+        except ValidationError:
+            continue  # told already
+        found = visual_faults(config) if side == "visual" else language_faults(config)
+        faults += [f"  model.{side}: {fault.strip()}" for fault in found]
+    return faults

@@ -13,15 +13,16 @@ from ravlm.training.augment import change_identity, view
 class PicturePairs:
     """Photos that show an entry, and that entry's own pictures.
 
-    `photos` [n, c, y, x] belong to the entries `photo_entry` [n]; `pictures` [m, c, y, x] to `picture_entry` [m].
+    `photos` [n, c, y, x] belong to the entries `photo_entry` [n]; `pictures` [m, c, y, x] to `picture_entry` [m]. Where
+    the eye stands still, both are what it makes of them, [n, v] and [m, v].
     A photo may itself be one of its entry's pictures: `own_picture` [n] is its place there, else -1; the two are paired
     only where the entry has no other.
     Entries are counted from 0; every entry has at least one photo and one picture.
     """
 
-    photos: UInt8[Tensor, "n c y x"]
+    photos: UInt8[Tensor, "n c y x"] | Float[Tensor, "n v"]
     photo_entry: Int[Tensor, " n"]
-    pictures: UInt8[Tensor, "m c y x"]
+    pictures: UInt8[Tensor, "m c y x"] | Float[Tensor, "m v"]
     picture_entry: Int[Tensor, " m"]
     own_picture: Int[Tensor, " n"]
 

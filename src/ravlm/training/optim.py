@@ -3,9 +3,12 @@
 import hashlib
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+
+from ravlm.encoders.base import Encoder
 
 
 def warm_up_then_cosine(step: int, total: int, warm_up: int) -> float:
@@ -40,24 +43,43 @@ def trainable(part: object) -> nn.Module:
     return part
 
 
+def learning(encoder: object) -> list[nn.Module]:
+    """The encoder, where any of its weights learns; else nothing."""
+    module = trainable(encoder)
+    return [module] if any(p.requires_grad for p in module.parameters()) else []
+
+
 def make_optimizers(
-    modules: Iterable[nn.Module], *, learning_rate: float, weight_decay: float, matrices: float | None = None
+    modules: Iterable[nn.Module],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    matrices: float | None = None,
+    pretrained: float | None = None,
 ) -> list[torch.optim.Optimizer]:
     """AdamW over the parameters that train; biases, norms and gains are not decayed.
 
     With `matrices`, a learning rate, the weights of linear layers of more than one row are trained by Muon instead,
     whose steps have the same length in every direction (Jordan et al. 2024); the layer of classes, too.
+    With `pretrained`, a learning rate, it is that of all weights of encoders that did not begin at random.
     Each group keeps its highest rate as `initial_lr`.
     """
     modules = list(modules)
-    linear = [m.weight for module in modules for m in module.modules() if isinstance(m, nn.Linear)]
-    turned = {id(w) for w in linear if matrices is not None and min(w.shape) > 1 and w.requires_grad}
+    parts = [part for module in modules for part in module.modules()]
+    brought = [part for part in parts if isinstance(part, Encoder) and part.origin is not None]
+    gentle = {id(p) for part in brought for p in part.parameters()} if pretrained is not None else set()
+    linear = [part.weight for part in parts if isinstance(part, nn.Linear)]
+    turned = {id(w) for w in linear if matrices is not None and min(w.shape) > 1 and w.requires_grad} - gentle
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     rest = [p for p in parameters if id(p) not in turned]
-    groups = [
-        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, Any]] = []
+    for rate, still in ((learning_rate, False), (pretrained, True)):
+        some = [p for p in rest if (id(p) in gentle) is still]
+        groups += [
+            {"params": [p for p in some if p.ndim >= 2], "weight_decay": weight_decay, "lr": rate},
+            {"params": [p for p in some if p.ndim < 2], "weight_decay": 0.0, "lr": rate},
+        ]
+    groups = [group for group in groups if group["params"]]
     optimizers: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
     ]

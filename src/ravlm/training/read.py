@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ravlm.protocols import LanguageEncoder
@@ -18,7 +18,7 @@ from ravlm.training.config import ReadConfig
 
 @dataclass(frozen=True)
 class Reading:
-    """The questions to train on: `photo` [n] is each question's place in `photos` [m, c, y, x].
+    """The questions to train on: `photo` [n] is each question's place among the photos.
 
     `seen` is what the visual encoder, which stands still, makes of the photos; `queries` [m, v] are their keys, of unit
     length; `nearest` holds, for each photo, the ids of the entries that it finds, best first; `ids` [m] are those that
@@ -27,7 +27,6 @@ class Reading:
 
     examples: Sequence[Example]
     photo: Int[Tensor, " n"]
-    photos: UInt8[Tensor, "m c y x"]
     seen: Encoded
     queries: Float[np.ndarray, "m v"]
     nearest: Sequence[Sequence[str]]
@@ -96,7 +95,7 @@ def question_batch(encoder: LanguageEncoder, reading: Reading, chosen: Sequence[
     questions = [example.question or "" for example in examples]
     places, seen = reading.photo[list(chosen)], reading.seen
     return Batch(
-        images=reading.photos[places].to(device),
+        images=torch.empty(len(chosen), 3, 0, 0, dtype=torch.uint8),
         texts=encoder.tokenize(questions).to(device),
         questions=questions,
         languages=[example.language for example in examples],

@@ -3,44 +3,42 @@
 import json
 import shutil
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL.Image import Image, Resampling
 from torch import Tensor
 
 import ravlm
 from ravlm.data.dataset import Dataset
 from ravlm.device import choose_device
-from ravlm.encoders.tokenizer import train_tokenizer
+from ravlm.encoders.base import Encoder
+from ravlm.encoders.cache import FeatureCache
 from ravlm.errors import ConfigError, PathError, TrainingError
 from ravlm.knowledge.build import build
 from ravlm.knowledge.keep import keep_base
 from ravlm.knowledge.passages import passages
 from ravlm.knowledge.places import REFERENCE, WITHIN_A_MODEL
-from ravlm.knowledge.rows import picture_id
 from ravlm.knowledge.sources.dataset import DatasetSource
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
+from ravlm.model.config import PretrainedConfig
+from ravlm.model.encoders import build_language_encoder, build_visual_encoder
 from ravlm.model.folder import CONFIG, save_model
-from ravlm.model.indexes import follow
+from ravlm.model.indexes import embed_pictures, follow
 from ravlm.records import Entry, Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex, Stamp
-from ravlm.retrieval.regions import MIDDLE
 from ravlm.retrieval.tfidf import TfidfIndex, question_weights
 from ravlm.safe.files import write_text_atomic
-from ravlm.safe.images import decode_image, read_image_bytes
+from ravlm.safe.images import decode_image
 from ravlm.tasks.vqa import answer_vocabulary
-from ravlm.tensors import Encoded
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
 from ravlm.training.config import RunConfig
-from ravlm.training.match import PicturePairs
 from ravlm.training.optim import hash_seed
+from ravlm.training.photos import Photos, kept_size, picture_pairs, read_photos, see_photos, seen_of, square_of, stretch
 from ravlm.training.read import Reading
 from ravlm.training.stages import Progress, Run, match, read
 
@@ -63,6 +61,7 @@ def train(
     out: Path,
     *,
     knowledge: str | None = None,
+    cache: FeatureCache | None = None,
     resume: bool = False,
     progress: Progress = lambda *_: None,
 ) -> TrainingReport:
@@ -70,11 +69,13 @@ def train(
 
     The knowledge base comes first: from the dataset, or a copy of the base at `knowledge`, or its name where it is
     large (`keep_base`). Then, stage by stage, the weights; `out/checkpoints` holds the last whole state, from which
-    `resume` goes on to the same weights, bit for bit, on the same machine and threads.
+    `resume` goes on to the same weights, bit for bit, on the same machine and threads. The cache keeps what an eye that
+    stands still makes of pictures, for other runs.
 
     Raises:
         PathError: `out` is in the way, or there is nothing to resume.
-        ConfigError: the run to resume had other settings or other data.
+        ConfigError: the run to resume had other settings, encoders or data; or an encoder is refused.
+        PathError, HubError, FormatError: a pre-trained encoder can't be had.
         DatasetError: the dataset has faults.
         TrainingError: the dataset can't be trained on, the base lacks entries, or the loss is no number any more.
     """
@@ -84,19 +85,20 @@ def train(
     given = None if knowledge is None else KnowledgeBase.open(knowledge)
     entries = dataset.knowledge() if given is None else _named(examples, given)
     _check(examples, {entry.id: entry for entry in entries}, data)
-    _prepare(config, dataset, given, out, resume)
+    brought = _brought(config)
+    _prepare(config, dataset, given, brought, out, resume)
     base = _base(dataset, given, out)
 
     questions = _asked(examples)
-    texts = [e.question or "" for e in questions]
-    texts += [passage.text for entry in base.iterate() for passage in passages(entry)]
-    tokenizer = train_tokenizer(texts, config.model.language.vocabulary)
     vocabulary = answer_vocabulary(questions, config.model.output.vocabulary)
     question_words = question_weights([e.question or "" for e in questions])
     torch.manual_seed(hash_seed(config.training.seed, "weights"))
-    empty = ImageIndex(torch.zeros(0, config.model.visual.width).numpy(), [], Stamp("", ""))
+    visual = brought.get("visual") or build_visual_encoder(config.model.visual)
+    language = brought.get("language") or build_language_encoder(config.model.language, _texts(questions, base))
+    empty = ImageIndex(torch.zeros(0, visual.pooled_width).numpy(), [], Stamp("", ""))
+    parts: dict[str, Any] = {"visual": visual, "language": language}
     model = build_model(
-        config.model, tokenizer=tokenizer, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)
+        config.model, **parts, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)
     )
     device = choose_device()
     model.to(device)
@@ -107,21 +109,23 @@ def train(
     run = Run(model, retriever, device, config.training, out, progress)
     checkpoint = last_checkpoint(out) if resume else None
 
-    size = config.model.visual.image_size
-    kept = round(size / MIDDLE)  # pictures are kept larger than the encoder's input, to be moved within
-    photos = Photos.read(dataset, examples, kept, progress)
+    size = square_of(visual) if visual.learns else 0
+    if visual.learns:
+        photos = read_photos(dataset, examples, kept_size(size), progress)
+    else:
+        photos = see_photos(dataset, examples, visual, cache, progress)
     curve: list[dict[str, Any]] = []
     if checkpoint is None or checkpoint.stage == "match":
-        pairs = _picture_pairs(photos, examples, base, kept)
+        pairs = picture_pairs(photos, examples, base, _look(visual, base, size, cache))
         curve = match(run, pairs, size, curve, checkpoint)
     else:
-        model.load_state_dict(checkpoint.part("model"))
+        checkpoint.restore_model(model)
     matched = time.perf_counter()
 
     progress("indexing the knowledge base", 0, 1)
-    images = follow(model, base)
+    images = follow(model, base, cache=None if visual.learns else cache)
     progress("indexing the knowledge base", 1, 1)
-    reading = _reading(run, photos, questions, size)
+    reading = _reading(run, visual, photos, questions)
     curve = read(run, reading, curve, checkpoint)
     model.eval()
     seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
@@ -130,7 +134,6 @@ def train(
         out,
         model,
         config.model,
-        tokenizer=tokenizer,
         vocabulary=vocabulary,
         question_words=question_words,
         images=images,
@@ -139,40 +142,6 @@ def train(
     (out / RUN).unlink()  # first: a run that is told by `config.json` to be over is not resumed
     shutil.rmtree(out / FOLDER)
     return TrainingReport(seconds, curve)
-
-
-@dataclass(frozen=True)
-class Photos:
-    """All pictures of the examples, read once: `pixels` [m, c, y, x], their ids, and each path's place."""
-
-    pixels: Tensor
-    ids: list[str]
-    place: dict[str, int]
-
-    @classmethod
-    def read(cls, dataset: Dataset, examples: Sequence[Example], size: int, progress: Progress) -> "Photos":
-        """Decode in threads; an undecodable picture ends the run with its name."""
-        paths = sorted({example.images[0] for example in examples})
-        pixels = torch.zeros(len(paths), 3, size, size, dtype=torch.uint8)
-
-        def load(i: int) -> str:
-            path = dataset.image_path(paths[i])
-            data = read_image_bytes(path)
-            pixels[i] = stretch(decode_image(data, longest=2 * size, name=str(path)), size)
-            return picture_id(data)
-
-        ids = []
-        with ThreadPoolExecutor() as pool:
-            for done, image_id in enumerate(pool.map(load, range(len(paths))), start=1):
-                ids.append(image_id)
-                progress("reading pictures", done, len(paths))
-        return cls(pixels, ids, {path: i for i, path in enumerate(paths)})
-
-
-def stretch(image: Image, size: int) -> Tensor:
-    """A picture as uint8 [c, size, size]."""
-    small = image.resize((size, size), Resampling.BILINEAR, reducing_gap=2.0)
-    return torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(size, size, 3).permute(2, 0, 1)
 
 
 def _check(examples: Sequence[Example], entries: dict[str, Entry], data: Path) -> None:
@@ -214,16 +183,24 @@ def _base(dataset: Dataset, given: KnowledgeBase | None, out: Path) -> Knowledge
     return KnowledgeBase.open(out)
 
 
-def _prepare(config: RunConfig, dataset: Dataset, given: KnowledgeBase | None, out: Path, resume: bool) -> None:
+def _prepare(
+    config: RunConfig,
+    dataset: Dataset,
+    given: KnowledgeBase | None,
+    brought: Mapping[str, Encoder],
+    out: Path,
+    resume: bool,
+) -> None:
     """Make `out`, or make sure that the run in it is the one to be resumed."""
-    about = {"config": config.model_dump(), "data": dataset.fingerprint()}
+    about: dict[str, Any] = {"config": config.model_dump(), "data": dataset.fingerprint()}
     about |= {} if given is None else {"knowledge": given.fingerprint}
+    about |= {} if not brought else {"encoders": {side: encoder.fingerprint() for side, encoder in brought.items()}}
     if resume:
         if not (out / RUN).is_file():
             done = "It holds a finished model." if (out / CONFIG).is_file() else "No run was begun there."
             raise PathError(f"There is nothing to resume in {out}. {done} Leave out --resume and give a new --out.")
         before = json.loads((out / RUN).read_text(encoding="utf-8"))
-        different = [key for key in {*about, "knowledge"} if before.get(key) != about.get(key)]
+        different = [key for key in sorted({*about, "knowledge", "encoders"}) if before.get(key) != about.get(key)]
         if different:
             raise ConfigError(
                 f"The run in {out} was begun with another {' and '.join(different)}. Resume it with the same settings, "
@@ -237,37 +214,39 @@ def _prepare(config: RunConfig, dataset: Dataset, given: KnowledgeBase | None, o
     write_text_atomic(out / RUN, json.dumps(about, indent=1))
 
 
-def _picture_pairs(photos: Photos, examples: Sequence[Example], knowledge: KnowledgeBase, size: int) -> PicturePairs:
-    """Photos of entries with pictures, and those pictures."""
-    shown = sorted({(photos.place[e.images[0]], entry_id) for e in examples for entry_id in e.entries})
-    images = {entry_id: knowledge.get(entry_id).images for entry_id in sorted({entry_id for _, entry_id in shown})}
-    number = {entry_id: n for n, entry_id in enumerate(entry_id for entry_id in images if images[entry_id])}
-    shown = [(photo, entry_id) for photo, entry_id in shown if entry_id in number]
-    owned = [(number[entry_id], image_id) for entry_id in number for image_id in images[entry_id]]
-    place = {owner: i for i, owner in enumerate(owned)}
-    return PicturePairs(
-        photos=photos.pixels[[photo for photo, _ in shown]],
-        photo_entry=torch.tensor([number[entry_id] for _, entry_id in shown]),
-        pictures=torch.stack([stretch(decode_image(knowledge.picture(image_id)), size) for _, image_id in owned]),
-        picture_entry=torch.tensor([n for n, _ in owned]),
-        own_picture=torch.tensor([place.get((number[entry_id], photos.ids[photo]), -1) for photo, entry_id in shown]),
-    )
-
-
-@torch.no_grad()
-def _reading(run: Run, photos: Photos, questions: Sequence[Example], size: int) -> Reading:
-    """The questions with their photos at the encoder's size and the entries that each photo finds."""
+def _reading(run: Run, eye: Encoder, photos: Photos, questions: Sequence[Example]) -> Reading:
+    """The questions with what the eye makes of their photos and the entries that each photo finds."""
     places = sorted({photos.place[e.images[0]] for e in questions})
-    margin = (photos.pixels.shape[-1] - size) // 2
-    inside = slice(margin, margin + size)
-    pixels = photos.pixels[places][..., inside, inside]  # their middle, as it is looked at when asked
     run.model.eval()
-    parts = [run.model.visual_encoder(some.to(run.device)) for some in torch.split(pixels, 256)]
-    seen = Encoded(
-        torch.cat([p.tokens for p in parts]), torch.cat([p.mask for p in parts]), torch.cat([p.pooled for p in parts])
-    )
+    seen = seen_of(photos, places, eye, square_of(eye) if photos.seen is None else 0)
     queries = run.retriever.query_keys(seen)
     nearest = [[entry_id for entry_id, _, _ in row] for row in run.retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}
     photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
-    return Reading(questions, photo, pixels, seen, queries, nearest, [photos.ids[place] for place in places])
+    return Reading(questions, photo, seen, queries, nearest, [photos.ids[place] for place in places])
+
+
+def _look(
+    eye: Encoder, base: KnowledgeBase, size: int, cache: FeatureCache | None
+) -> Callable[[Sequence[str]], Tensor]:
+    """What becomes of the entries' pictures in the match stage: pixels, or the keys of an eye that stands still."""
+    if not eye.learns:
+        return lambda image_ids: torch.from_numpy(embed_pictures(eye, base.picture, cache)(image_ids))
+    kept = kept_size(size)
+    return lambda image_ids: torch.stack([stretch(decode_image(base.picture(i)), kept) for i in image_ids])
+
+
+def _texts(questions: Sequence[Example], base: KnowledgeBase) -> Iterator[str]:
+    """What a tokeniser is trained on: the questions and the base's passages."""
+    yield from (example.question or "" for example in questions)
+    yield from (passage.text for entry in base.iterate() for passage in passages(entry))
+
+
+def _brought(config: RunConfig) -> dict[str, Encoder]:
+    """The encoders that a configuration brings ready-made, by side: loaded before anything is written."""
+    brought: dict[str, Encoder] = {}
+    if isinstance(config.model.visual, PretrainedConfig):
+        brought["visual"] = build_visual_encoder(config.model.visual)
+    if isinstance(config.model.language, PretrainedConfig):
+        brought["language"] = build_language_encoder(config.model.language, [])
+    return brought

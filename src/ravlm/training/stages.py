@@ -17,7 +17,7 @@ from ravlm.tasks.vqa import TargetFinder
 from ravlm.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
 from ravlm.training.config import MatchConfig, ReadConfig, TrainingConfig
 from ravlm.training.match import PicturePairs, augmented_pairs, contrastive_loss
-from ravlm.training.optim import Average, make_optimizers, step_generator, trainable, warm_up_then_cosine
+from ravlm.training.optim import Average, learning, make_optimizers, step_generator, trainable, warm_up_then_cosine
 from ravlm.training.read import Reading, question_batch, sample_groups, training_hits
 
 STAGES = ("match", "read")
@@ -39,15 +39,21 @@ class Run:
 
 
 def match(run: Run, pairs: PicturePairs, size: int, curve: Curve, checkpoint: Checkpoint | None) -> Curve:
-    """Train the visual encoder so that a photo and its entry's picture come together; returns the curve so far."""
-    trained = nn.ModuleList([trainable(run.model.visual_encoder), nn.ParameterList([run.retriever.log_scale])])
-    encoder = run.model.visual_encoder
-    settings = run.config.match
+    """Train the visual encoder so that a photo and its entry's picture come together; returns the curve so far.
+
+    Of an eye that stands still, only the scale of its similarities is learned, from what it made of the pictures.
+    """
+    eye, settings = run.model.visual_encoder, run.config.match
+    scale = nn.ParameterList([run.retriever.log_scale])
+    trained = nn.ModuleList([*learning(eye), scale])
 
     def loss_of(step: int, generator: Generator) -> Tensor:
-        photos, pictures, entry = augmented_pairs(pairs, size, settings.batch, generator)
-        encoded = encoder(torch.cat([photos, pictures]).to(run.device)).pooled
-        queries, keys = encoded.chunk(2)
+        if learning(eye):
+            photos, pictures, entry = augmented_pairs(pairs, size, settings.batch, generator)
+            queries, keys = eye(torch.cat([photos, pictures]).to(run.device)).pooled.chunk(2)
+        else:
+            photo, picture, entry = pairs.sample(settings.batch, generator)
+            queries, keys = pairs.photos[photo].to(run.device), pairs.pictures[picture].to(run.device)
         return contrastive_loss(queries, keys, entry.to(run.device), run.retriever.log_scale.exp())
 
     return _loop(run, "match", settings, trained, loss_of, curve, checkpoint)
@@ -58,8 +64,8 @@ def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None
     model, settings = run.model, run.config.read
     encoder = model.language_encoder
     gain = nn.ParameterList([run.retriever.text_gain])
-    parts = [trainable(part) for part in (encoder, model.fusion_module, model.output_layer)]
-    trained = nn.ModuleList([*parts, run.retriever.picture, gain])
+    parts = [trainable(part) for part in (model.fusion_module, model.output_layer)]
+    trained = nn.ModuleList([*learning(encoder), *parts, run.retriever.picture, gain])
     eye = trainable(model.visual_encoder)
     finder = TargetFinder(model.output_layer)
     groups = reading.groups()
@@ -80,11 +86,13 @@ def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None
         targets = finder.targets([reading.examples[i] for i in chosen], output.knowledge)
         return model.output_layer.loss(output.prediction, targets)
 
+    learned = [p for p in eye.parameters() if p.requires_grad]
     eye.requires_grad_(False)
     try:
         return _loop(run, "read", settings, trained, loss_of, curve, checkpoint)
     finally:
-        eye.requires_grad_(True)
+        for parameter in learned:
+            parameter.requires_grad_(True)
 
 
 def _pairs(n: int, generator: Generator) -> list[tuple[float, float]]:
@@ -105,6 +113,7 @@ def _loop(
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         matrices=settings.matrix_learning_rate if isinstance(settings, ReadConfig) else None,
+        pretrained=settings.pretrained_learning_rate,
     )
     state = TrainingState(stage, 0, run.model, optimizers, Average(trained, settings.average), list(curve))
     if checkpoint is not None and checkpoint.stage == stage:
