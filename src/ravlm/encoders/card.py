@@ -6,7 +6,7 @@ CARD = """---
 
 # {{ class_name }}
 
-An encoder of [ravlm](https://pypi.org/project/ravlm/) {{ version }}, kind `{{ encoder.kind }}`.
+An encoder of ravlm {{ version }}, kind `{{ encoder.kind }}`.
 
 | | |
 |---|---|

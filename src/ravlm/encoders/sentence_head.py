@@ -67,14 +67,18 @@ def read_sentence_folder(folder: Path) -> SentenceFolder | None:
     """
     if not (folder / MODULES).is_file():
         return None
-    modules = [(str(module["type"]).rpartition(".")[2], folder / module["path"]) for module in _json(folder / MODULES)]
-    kinds = [kind for kind, _ in modules]
-    unknown = sorted(set(kinds) - {"Transformer", "Pooling", "Dense", "Normalize"})
-    if unknown or kinds[:2] != ["Transformer", "Pooling"]:
+    try:
+        listed = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in _json(folder / MODULES)]
+    except (TypeError, KeyError) as error:
+        raise FormatError(f"{folder / MODULES} is no list of modules. Copy the folder again.") from error
+    kinds = [kind for kind, _ in listed]
+    dense_ones = ["Dense"] * kinds.count("Dense")
+    if kinds not in (["Transformer", "Pooling", *dense_ones], ["Transformer", "Pooling", *dense_ones, "Normalize"]):
         raise FormatError(
-            f"{folder / MODULES} lists {', '.join(kinds)}; a Transformer, its Pooling, then Dense and Normalize "
-            "modules are read. Give the folder of the language model itself, and say the pooling."
+            f"{folder / MODULES} lists {', '.join(kinds)}; a Transformer, its Pooling, then Dense modules and at the "
+            "end Normalize are read. Give the folder of the language model itself, and say the pooling."
         )
+    modules = [(kind, resolve_inside(folder, path) if path else folder) for kind, path in listed]
     model = modules[0][1]
     settings = model / "sentence_bert_config.json"
     longest = _json(settings).get("max_seq_length") if settings.is_file() else None
@@ -117,7 +121,8 @@ def write_sentence_folder(folder: Path, width: int, pooling: Pooling, longest: i
 def _pooling(path: Path) -> Pooling:
     config = _json(path)
     modes = [name for key, name in _OLD.items() if config.get(key)]
-    mode = config.get("pooling_mode") or (modes[0] if len(modes) == 1 else " and ".join(modes))
+    said = config.get("pooling_mode") or modes
+    mode = said if isinstance(said, str) else " and ".join(str(one) for one in said)
     if mode not in _POOLINGS:
         raise FormatError(
             f"{path} pools by {mode or 'nothing'}; known are {', '.join(_POOLINGS)}. Give the folder of the language "
