@@ -38,6 +38,7 @@ bench: venv
 	$(BIN)/python benchmarks/grocery.py --base photos
 	$(BIN)/python benchmarks/knowledge.py
 	$(BIN)/python benchmarks/survival.py
+	$(BIN)/python benchmarks/encoders.py
 	$(BIN)/python benchmarks/tables.py
 
 lock:

@@ -30,9 +30,9 @@ from torch.utils.data import DataLoader, Dataset
 
 import made_files
 from ravlm.device import choose_device
-from ravlm.encoders.cache import FeatureCache, Features
 from ravlm.encoders.choose import load_encoder
-from ravlm.encoders.extract import Extractor
+from ravlm.encoders.features.cache import FeatureCache, Features
+from ravlm.encoders.features.extract import Extractor
 from ravlm.encoders.pictures import stack_pictures
 from ravlm.encoders.timm_visual import TimmVisualEncoder
 from ravlm.safe.images import read_image

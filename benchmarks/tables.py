@@ -153,11 +153,42 @@ def knowledge_table(results: Mapping[str, Any], language: str) -> str:
     return markdown(["measured", ""], rows)
 
 
+def encoders_table(results: Mapping[str, Any], language: str) -> str:
+    """From files to vectors, beside the bare encoder and others' loops; the cache; precision; compiling."""
+    pictures, texts, compiling = results["pictures"], results["texts"], results["torch.compile"]
+    rows = [
+        ["ResNet-50: photos a second, from JPEG files to vectors", f"{pictures['a second'][pictures['auto is']]:.1f}"],
+        ["... of the bare encoder's forward on ready batches", _times(pictures["of the bare forward, float32"])],
+        ["... of that, channels last", _times(pictures["of the bare forward, float32, channels last"])],
+        ["... of a plain timm loop over the files", _times(pictures["times the timm loop, float32"])],
+        ["MiniLM: texts a second, of 5 to 120 words", f"{texts['a second']['float32']:.0f}"],
+        ["... of the bare encoder's forward on ready batches", _times(texts["of the bare forward, float32"])],
+        ["... of sentence-transformers", _times(texts["times sentence-transformers, float32"])],
+        ["a second pass with the cache: photos", _times(pictures["cache, times"])],
+        ["a second pass with the cache: texts", _times(texts["cache, times"])],
+    ]
+    for name, found in (("photos", pictures), ("texts", texts)):
+        cosine = f"{found['bfloat16, least cosine']:.4f}"
+        rows.append(
+            [f"bfloat16 beside float32: {name}", f"{_times(found['bfloat16, times float32'])} (cosine {cosine})"]
+        )
+    for name, found in compiling.items():
+        rows.append([f"`torch.compile`: {name}", f"{_times(found['times'])} after {found['seconds']:.0f} s"])
+    cores = results["measured_with"]["cores"]
+    about = f"On {cores} cores, sides taking turns in one process; ratios are medians over rounds."
+    return markdown(["measured", ""], rows) + f"\n\n{about}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} x" if ratio >= 10 else f"{ratio:.2f} x"
+
+
 def _rate(built: Mapping[str, Any]) -> str:
     return f"{built['kept'] / built['seconds']:,.0f}"
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
+    "benchmarks/results/encoders.json": encoders_table,
     "benchmarks/results/flags.json": flags_table,
     "benchmarks/results/grocery.json": grocery_table,
     "benchmarks/results/knowledge.json": knowledge_table,

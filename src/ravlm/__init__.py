@@ -19,8 +19,8 @@ _HOME = {
     "CompactVisualEncoder": "ravlm.encoders.compact_visual",
     "EntityThenPassageRetriever": "ravlm.retrieval.entity",
     "Entry": "ravlm.records",
-    "Extractor": "ravlm.encoders.extract",
-    "FeatureCache": "ravlm.encoders.cache",
+    "Extractor": "ravlm.encoders.features.extract",
+    "FeatureCache": "ravlm.encoders.features.cache",
     "Hit": "ravlm.records",
     "JointEncoder": "ravlm.encoders.joint",
     "KnowledgeBase": "ravlm.knowledge.store",
@@ -47,11 +47,11 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from ravlm.answering.answerer import Answerer as Answerer
-    from ravlm.encoders.cache import FeatureCache as FeatureCache
     from ravlm.encoders.choose import load_encoder as load_encoder
     from ravlm.encoders.compact_language import CompactLanguageEncoder as CompactLanguageEncoder
     from ravlm.encoders.compact_visual import CompactVisualEncoder as CompactVisualEncoder
-    from ravlm.encoders.extract import Extractor as Extractor
+    from ravlm.encoders.features.cache import FeatureCache as FeatureCache
+    from ravlm.encoders.features.extract import Extractor as Extractor
     from ravlm.encoders.joint import JointEncoder as JointEncoder
     from ravlm.encoders.timm_visual import TimmVisualEncoder as TimmVisualEncoder
     from ravlm.encoders.transformers_language import TransformersLanguageEncoder as TransformersLanguageEncoder

@@ -10,7 +10,7 @@ from command import Ravlm
 from pictures import picture
 from ravlm.encoders.compact_language import CompactLanguageEncoder
 from ravlm.encoders.compact_visual import CompactVisualEncoder
-from ravlm.encoders.extract import Extractor
+from ravlm.encoders.features.extract import Extractor
 from ravlm.encoders.tokenizer import train_tokenizer
 
 TEXTS = ["an ant", "", "a long text about many ants", "蜜蜂"]

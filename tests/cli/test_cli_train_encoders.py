@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from builders import TEXTS
 from command import Ravlm
 from ravlm.encoders.choose import load_encoder
-from ravlm.encoders.extract import Extractor
+from ravlm.encoders.features.extract import Extractor
 from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.encoders.transformers_language import TransformersLanguageEncoder
 from ravlm.model.folder import load_model

@@ -1,7 +1,6 @@
 """The encoders of all families, made once."""
 
 import pytest
-
 from families import Folders
 
 

@@ -15,7 +15,7 @@ import transformers as hf
 from PIL import Image
 from tokenizers import ByteLevelBPETokenizer, SentencePieceUnigramTokenizer, Tokenizer, models, pre_tokenizers, trainers
 from tokenizers.implementations import BertWordPieceTokenizer
-from torch import nn
+from torch import Tensor, nn
 
 from builders import TEXTS, tokenizer
 from pictures import noise
@@ -139,23 +139,35 @@ def sample_pictures() -> list[Image.Image]:
 
 
 def stir(model: nn.Module) -> None:
-    """Move weights and statistics from where a library begins, so that every one matters and none blows up."""
+    """Move weights away from where a library begins, so that every one of them matters."""
     with torch.no_grad():
         for p in model.parameters():
             if p.ndim == 4:  # a convolution keeps the size of what passes it (He et al. 2015, Delving Deep, eq. 10)
                 p.mul_(min(1.0, (2 / p[0].numel()) ** 0.5 / float(p.std())))
             else:
                 p.add_((0.5 * p.shape[1] ** -0.5 if p.ndim == 2 else 0.1) * torch.randn_like(p))
-        for part in model.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                part.running_mean.add_(0.1 * torch.randn_like(part.running_mean))  # type: ignore[union-attr,arg-type]
-                part.running_var.mul_(0.8 + 0.4 * torch.rand_like(part.running_var))  # type: ignore[union-attr,arg-type]
+
+
+def settle(model: nn.Module, size: int) -> None:
+    """Give each BatchNorm the scale of what comes to it, as training would: deep models fade or blow up without."""
+
+    def scale(norm: nn.BatchNorm2d, given: tuple[Tensor, ...]) -> None:
+        norm.running_mean.copy_(0.1 * torch.randn_like(norm.running_mean) * given[0].std())  # type: ignore[union-attr,arg-type]
+        norm.running_var.copy_((0.8 + 0.4 * torch.rand_like(norm.running_var)) * given[0].var())  # type: ignore[union-attr,arg-type]
+
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(scale) for norm in norms]  # type: ignore[arg-type]
+    with torch.no_grad():
+        model.eval()(torch.randn(4, 3, size, size))
+    for hook in hooks:
+        hook.remove()
 
 
 def _save_timm(family: Family, folder: Path) -> None:
     size = {"img_size": family.size} if "vit" in family.architecture else {}
     model = timm.create_model(family.architecture, num_classes=7, **family.options, **size)
     stir(model)
+    settle(model, int(family.size or 0))
     config = timm.data.resolve_model_data_config(model) | {"input_size": (3, family.size, family.size)}
     timm.models.save_for_hf(model, str(folder), safe_serialization=True, model_config={"pretrained_cfg": config})
     config_file = folder / "config.json"
@@ -176,6 +188,8 @@ def _save_transformers(family: Family, folder: Path) -> None:
     config = hf.AutoConfig.for_model(name, **options)
     model = hf.AutoModel.from_config(config)
     stir(model)
+    if family.size:
+        settle(model, family.size)
     model.save_pretrained(folder)
     if name in _PROCESSORS:
         _PROCESSORS[name]().save_pretrained(folder)
@@ -185,6 +199,7 @@ def _save_compact(family: Family, folder: Path) -> None:
     if family.architecture == "visual":
         eye = CompactVisualEncoder(image_size=32, channels=(4, 8, 8), width=10)
         stir(eye)
+        settle(eye, 32)
         eye.save_pretrained(folder)
         return
     reader = CompactLanguageEncoder(tokenizer=tokenizer(), width=20, layers=3, heads=4, longest=64, dropout=0.1)

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ravlm.cli.encode_source import Source
-    from ravlm.encoders.cache import Features
     from ravlm.encoders.choose import Side
-    from ravlm.encoders.extract import Extractor
-    from ravlm.encoders.plan import Precision
+    from ravlm.encoders.features.cache import Features
+    from ravlm.encoders.features.extract import Extractor
     from ravlm.errors import ImageError
 
 _LEAST_LENGTH = 1e-12  # a shorter vector stays as it is, nearly
@@ -85,16 +84,16 @@ def encode(
     check_out(out, tokens=tokens)
     read = open_source(source)
     require_models()
-    from ravlm.encoders.cache import FeatureCache
-    from ravlm.encoders.extract import Extractor
-    from ravlm.encoders.plan import PRECISIONS
+    from ravlm.encoders.features.cache import FeatureCache
+    from ravlm.encoders.features.extract import Extractor
+    from ravlm.encoders.features.plan import PRECISIONS
 
     if precision not in PRECISIONS:
         raise UnknownChoice("precision", precision, PRECISIONS)
     options = {name: value for name, value in (("layer", layer), ("pooling", pooling)) if value is not None}
     side = _side(encoder, read.kind, revision, options)
     kept = None if cache is None else FeatureCache(cache, limit=int(cache_limit * 1e9))
-    extractor = Extractor(side, precision=cast("Precision", precision), batch=batch, cache=kept, views=views)
+    extractor = Extractor(side, precision=precision, batch=batch, cache=kept, views=views)
     about = {
         "encoder": encoder,
         "revision": getattr(side, "revision", None) or "",

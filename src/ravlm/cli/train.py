@@ -9,7 +9,7 @@ import typer
 from ravlm.cli.console import duration, emit_json, examples, progress, say, warn
 
 if TYPE_CHECKING:
-    from ravlm.encoders.cache import FeatureCache
+    from ravlm.encoders.features.cache import FeatureCache
     from ravlm.training.config import RunConfig
 
 STOPPED = 130
@@ -80,7 +80,7 @@ def train(
 
 
 def _cache(folder: Path) -> "FeatureCache":
-    from ravlm.encoders.cache import FeatureCache
+    from ravlm.encoders.features.cache import FeatureCache
 
     return FeatureCache(folder)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ravlm.errors import FormatError
-from ravlm.safe.whole import check_new, whole_file
+from ravlm.safe.files import check_new, whole_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

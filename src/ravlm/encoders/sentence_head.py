@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ravlm.encoders.base import WEIGHTS
 from ravlm.errors import FormatError
 from ravlm.safe.files import write_bytes_atomic, write_text_atomic
+from ravlm.safe.paths import inside
 
 Pooling = Literal["class", "mean", "max", "last", "own"]
 """class: the first token; mean, max: over the tokens; last: the last token; own: the model's own pooled output."""
@@ -78,7 +79,7 @@ def read_sentence_folder(folder: Path) -> SentenceFolder | None:
             f"{folder / MODULES} lists {', '.join(kinds)}; a Transformer, its Pooling, then Dense modules and at the "
             "end Normalize are read. Give the folder of the language model itself, and say the pooling."
         )
-    modules = [(kind, resolve_inside(folder, path) if path else folder) for kind, path in listed]
+    modules = [(kind, inside(folder, path) if path else folder) for kind, path in listed]
     model = modules[0][1]
     settings = model / "sentence_bert_config.json"
     longest = _json(settings).get("max_seq_length") if settings.is_file() else None

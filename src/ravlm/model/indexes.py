@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import nn
 
 from ravlm.encoders.base import Encoder
-from ravlm.encoders.cache import FeatureCache
-from ravlm.encoders.extract import Extractor
+from ravlm.encoders.features.cache import FeatureCache
+from ravlm.encoders.features.extract import Extractor
 from ravlm.knowledge.passages import passages
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.vlm import RetrievalAugmentedVLM

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -85,6 +86,41 @@ def check_writable(path: Path) -> None:
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise PathError(f"{path} can't be written: {above} is not a folder. Give another path.")
+
+
+def check_new(path: Path) -> None:
+    """Refuse a file's path where there is something, or that can't be written.
+
+    Raises:
+        PathError: there is.
+    """
+    check_writable(path)
+    if path.exists() or path.is_symlink():
+        raise PathError(f"{path} is there already. Give another name, or delete it first.")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """The path of a file beside `path`, to be written; it takes that name when the block ends, and goes if it fails.
+
+    Raises:
+        PathError: there is something at `path` already, or the folder can't be written.
+    """
+    check_new(path)
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        raise PathError(f"{path} can't be written: {error.strerror}. Give another folder.") from error
+    try:
+        yield temporary
+        _flush_file(temporary)
+        check_new(path)
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def temporary_folder(destination: Path) -> Path:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ravlm.data.dataset import Dataset
 from ravlm.encoders.base import Encoder
-from ravlm.encoders.cache import FeatureCache
-from ravlm.encoders.extract import Extractor
-from ravlm.encoders.loading import Region
+from ravlm.encoders.features.cache import FeatureCache
+from ravlm.encoders.features.extract import Extractor
+from ravlm.encoders.features.loading import Region
 from ravlm.errors import ConfigError
 from ravlm.knowledge.rows import picture_id
 from ravlm.knowledge.store import KnowledgeBase

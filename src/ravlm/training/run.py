@@ -15,7 +15,8 @@ import ravlm
 from ravlm.data.dataset import Dataset
 from ravlm.device import choose_device
 from ravlm.encoders.base import Encoder
-from ravlm.encoders.cache import FeatureCache
+from ravlm.encoders.features.cache import FeatureCache
+from ravlm.encoders.features.plan import Precision, precision_of
 from ravlm.errors import ConfigError, PathError, TrainingError
 from ravlm.knowledge.build import build
 from ravlm.knowledge.keep import keep_base
@@ -86,7 +87,7 @@ def train(
     entries = dataset.knowledge() if given is None else _named(examples, given)
     _check(examples, {entry.id: entry for entry in entries}, data)
     brought = _brought(config)
-    _prepare(config, dataset, given, brought, out, resume)
+    precision = _prepare(config, dataset, given, brought, out, resume)
     base = _base(dataset, given, out)
 
     questions = _asked(examples)
@@ -106,7 +107,8 @@ def train(
     retriever = model.knowledge_retriever
     if not isinstance(retriever, EntityThenPassageRetriever):
         raise TypeError("training needs a retriever that goes from entry to passage")
-    run = Run(model, retriever, device, config.training, out, progress)
+    settings = config.training.model_copy(update={"precision": precision})
+    run = Run(model, retriever, device, settings, out, progress)
     checkpoint = last_checkpoint(out) if resume else None
 
     size = square_of(visual) if visual.learns else 0
@@ -190,8 +192,8 @@ def _prepare(
     brought: Mapping[str, Encoder],
     out: Path,
     resume: bool,
-) -> None:
-    """Make `out`, or make sure that the run in it is the one to be resumed."""
+) -> Precision:
+    """Make `out`, or make sure that the run in it is the one to be resumed; the precision that it computes in."""
     about: dict[str, Any] = {"config": config.model_dump(), "data": dataset.fingerprint()}
     about |= {} if given is None else {"knowledge": given.fingerprint}
     about |= {} if not brought else {"encoders": {side: encoder.fingerprint() for side, encoder in brought.items()}}
@@ -206,12 +208,15 @@ def _prepare(
                 f"The run in {out} was begun with another {' and '.join(different)}. Resume it with the same settings, "
                 "seed and dataset, or train anew into another folder."
             )
-        return
+        kept: Precision = before["precision"]
+        return kept
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         hint = " or go on with --resume" if (out / RUN).is_file() else ""
         raise PathError(f"{out} is not empty, and nothing is written over. Give a new folder with --out{hint}.")
     out.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(out / RUN, json.dumps(about, indent=1))
+    precision = precision_of(choose_device(), config.training.precision)
+    write_text_atomic(out / RUN, json.dumps(about | {"precision": precision}, indent=1))
+    return precision
 
 
 def _reading(run: Run, eye: Encoder, photos: Photos, questions: Sequence[Example]) -> Reading:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pictures import noise, picture
-from ravlm.encoders.views import view_of
+from ravlm.encoders.features.views import view_of
 
 
 def digest(view: int, content: bytes = b"a") -> str:

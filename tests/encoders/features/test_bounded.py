@@ -12,8 +12,8 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from ravlm.encoders.bounded import FILE, BoundedFile
-from ravlm.encoders.opening import opened
+from ravlm.encoders.features.bounded import FILE, BoundedFile
+from ravlm.encoders.features.opening import opened
 from ravlm.errors import ConfigError, FormatError, PathError
 
 LIMIT = 10**7

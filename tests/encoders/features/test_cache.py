@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ravlm.encoders.cache import FeatureCache, Features, cache_key
+from ravlm.encoders.features.cache import FeatureCache, Features, cache_key
 
 LIMIT = 10**7
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from ravlm.encoders.bounded import FILE, LOCK, BoundedFile
+from ravlm.encoders.features.bounded import FILE, LOCK, BoundedFile
 from ravlm.errors import ConfigError, PathError
 
 SMALLEST = 10**6  # bytes: below it, the file's own pages are most of what there is

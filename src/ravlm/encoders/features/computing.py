@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from ravlm.device import autocast
-from ravlm.encoders.cache import Features
-from ravlm.encoders.inference import ready
+from ravlm.encoders.features.cache import Features
+from ravlm.encoders.features.inference import ready
+from ravlm.encoders.features.plan import device_name, memory, precision_of, tried
 from ravlm.encoders.pictures import stack_pictures
-from ravlm.encoders.plan import device_name, memory, precision_of, tried
 from ravlm.tensors import Encoded, TextBatch
 
 

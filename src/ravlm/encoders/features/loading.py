@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from ravlm.encoders.views import view_of
+from ravlm.encoders.features.views import view_of
 from ravlm.errors import ImageError
 from ravlm.safe.headers import read_header
 from ravlm.safe.images import decode_image, read_image_bytes

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ravlm.encoders.bounded import BoundedFile, Usage
-from ravlm.encoders.opening import opened
+from ravlm.encoders.features.bounded import BoundedFile, Usage
+from ravlm.encoders.features.opening import opened
 
 LIMIT = 10 * 10**9
 """Bytes that a cache may take on the disk, unless told otherwise."""

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ravlm.device import choose_device
-from ravlm.encoders import views as drawn
-from ravlm.encoders.cache import FeatureCache, Features, cache_key
-from ravlm.encoders.computing import Computing
-from ravlm.encoders.loading import Region, content_of, pixels_of
-from ravlm.encoders.plan import Precision, cores
+from ravlm.encoders.features import views as drawn
+from ravlm.encoders.features.cache import FeatureCache, Features, cache_key
+from ravlm.encoders.features.computing import Computing
+from ravlm.encoders.features.loading import Region, content_of, pixels_of
+from ravlm.encoders.features.plan import Precision, cores
 from ravlm.errors import ConfigError, ImageError
 from ravlm.tensors import TextBatch
 
@@ -48,9 +48,9 @@ class _Picture:
 class Extractor:
     """Pictures and texts through an encoder that does not learn, in the order in which they come.
 
-    It computes with a copy of the encoder as it is now (`ravlm.encoders.inference`); the encoder itself is left as it
-    is. What comes back is on the CPU: `pooled` in float32, `tokens` in the precision that is computed in. In float32
-    it is the same whatever the batch, to 1e-5.
+    It computes with a copy of the encoder as it is now (`ravlm.encoders.features.inference`); the encoder itself is
+    left as it is. What comes back is on the CPU: `pooled` in float32, `tokens` in the precision that is computed in.
+    In float32 it is the same whatever the batch, to 1e-5.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Extractor:
             precision: `auto` is bfloat16 where the processor is quicker in it, else float32.
             batch: how many go through at once, else as the device suits. It is halved when memory runs out.
             cache: keeps what is computed. A picture that it knows is not decoded.
-            views: how many views of each picture, the picture itself first; see `ravlm.encoders.views`.
+            views: how many views of each picture, the picture itself first; see `ravlm.encoders.features.views`.
             region: the part of each picture that is looked at, else all of it.
 
         Raises:

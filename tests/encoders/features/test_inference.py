@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ravlm.encoders.compact_visual import CompactVisualEncoder
-from ravlm.encoders.inference import ready
-from ravlm.encoders.plan import tried
+from ravlm.encoders.features.inference import ready
+from ravlm.encoders.features.plan import tried
 from ravlm.encoders.timm_visual import TimmVisualEncoder
 
 CPU = torch.device("cpu")
