@@ -93,7 +93,9 @@ def test_gradients_are_where_training_is_declared(folders: Folders, name: str) -
         learning = {key for key, p in encoder.named_parameters() if p.requires_grad}
         assert learning == {key for key, p in encoder.named_parameters() if p.grad is not None}
         assert all(p.grad.isfinite().all() for p in encoder.parameters() if p.grad is not None)
-        changed = {key.rpartition(".")[0] for key, value in encoder.named_buffers() if not torch.equal(value, before[key])}
+        changed = {
+            key.rpartition(".")[0] for key, value in encoder.named_buffers() if not torch.equal(value, before[key])
+        }
         assert changed <= {key.rpartition(".")[0] for key in learning}
         if trainable == "all":
             left = {key.rpartition(".")[2] for key, _ in encoder.named_parameters() if key not in learning}
@@ -177,9 +179,14 @@ def another_word(encoder: Any) -> None:
     encoder.tokenizer.add_tokens(["zzz"])
 
 
+def another_side(encoder: Any) -> None:
+    encoder.tokenizer.padding_side = "right"
+
+
 @pytest.mark.parametrize(
     ("name", "other"),
     [
+        ("siglip2-reader", altered(another_side)),
         ("timm-vit", altered(nudge)),
         ("bert", altered(nudge)),
         ("compact-eye", altered(nudge)),

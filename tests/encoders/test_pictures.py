@@ -60,7 +60,9 @@ def test_patches_keep_a_picture_s_shape_and_padding_changes_nothing(folders: Fol
     wider = torch.nn.functional.pad(batch, (0, 8, 0, 12))
     close(encoder(wider).pooled, found.pooled)
     close(encoder(wider).tokens[found.mask], found.tokens[found.mask])
-    junk = torch.where(batch[:, 3:] > 0, batch, torch.randint_like(batch, 1, 255) * torch.tensor([1, 1, 1, 0]).view(4, 1, 1))
+    junk = torch.where(
+        batch[:, 3:] > 0, batch, torch.randint_like(batch, 1, 255) * torch.tensor([1, 1, 1, 0]).view(4, 1, 1)
+    )
     close(encoder(junk.to(torch.uint8)).pooled, found.pooled)
 
 
@@ -124,7 +126,7 @@ def library_output(name: str, folders: Folders) -> tuple[Any, Any]:
     if name == "hf-dinov3":  # it resizes fractions, and whole numbers travel here
         encoder = folders.encoder(name)
         ours = encoder.normalize(stack_pictures([encoder.preprocess(p) for p in sample_pictures()]))
-        assert (ours - inputs["pixel_values"]).abs().max() < 0.51 / 255 / min(processor.image_std)
+        assert (ours - inputs["pixel_values"]).abs().max() < 1.01 / 255 / min(processor.image_std)
         inputs["pixel_values"] = ours
     tower = model.vision_model if name in TOWERS else model
     return model, tower(**inputs, output_hidden_states=True)
@@ -157,12 +159,14 @@ def test_an_earlier_layer_is_transformers_s(folders: Folders, name: str) -> None
     close(found.pooled, found.tokens[:, 0] if encoder.prefix_tokens else mean)
 
 
-@pytest.mark.parametrize("name", [name for name in VISUAL if not name.startswith("compact")])
+@pytest.mark.parametrize("name", ["timm-resnet50", "timm-inception-v3", "timm-convnext", "timm-dinov3", *OWN, *TOWERS])
 def test_random_weights_are_built_by_name(name: str) -> None:
     family = VISUAL[name]
     kind = TimmVisualEncoder if family.library == "timm" else TransformersVisualEncoder
     torch.manual_seed(0)
-    encoder: Any = kind.from_architecture(family.architecture, **family.options, **({"image_size": family.size} if family.size else {}))
+    encoder: Any = kind.from_architecture(
+        family.architecture, **family.options, **({"image_size": family.size} if family.size else {})
+    )
     found = encoder(encoder.example())
     assert found.pooled.shape == (1, encoder.pooled_width)
     assert found.pooled.isfinite().all()

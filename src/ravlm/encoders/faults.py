@@ -78,6 +78,9 @@ def _wrapping(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[str,
         return [f"  {error}"]
     except (NotImplementedError, RuntimeError):
         return []
+    except (ValueError, TypeError, AssertionError) as error:  # the library's own words
+        given = ", ".join(f"{name} = {value!r}" for name, value in options.items())
+        return [f"  {given} does not fit: {' '.join(str(error).split())}"]
     return []
 
 

@@ -10,12 +10,7 @@ from torch import Tensor, nn
 
 from ravlm.encoders.base import Encoder, Trainable, write_config
 from ravlm.encoders.faults import option_faults, refuse, shape_faults
-from ravlm.encoders.transformers_language import (
-    TransformersLanguageEncoder,
-    as_library_tokenizer,
-    load_tokenizer,
-    spoken,
-)
+from ravlm.encoders.transformers_language import TransformersLanguageEncoder
 from ravlm.encoders.transformers_parts import (
     JOINT_TYPES,
     build_model,
@@ -25,6 +20,7 @@ from ravlm.encoders.transformers_parts import (
     save_library_files,
     transformers_faults,
 )
+from ravlm.encoders.transformers_tokenizer import as_library_tokenizer, load_tokenizer, spoken
 from ravlm.encoders.transformers_visual import TransformersVisualEncoder, default_processor, load_processor, sized
 from ravlm.errors import ConfigError
 from ravlm.tensors import Encoded, TextBatch

@@ -105,7 +105,7 @@ def write_sentence_folder(folder: Path, width: int, pooling: Pooling, longest: i
                 "in_features": layer.in_features,
                 "out_features": layer.out_features,
                 "bias": layer.bias is not None,
-                "activation_function": f"torch.nn.modules.activation.{activation}",
+                "activation_function": f"{_ACTIVATIONS[activation].__module__}.{activation}",
             },
         )
         state = {f"linear.{key}": value.detach().cpu().contiguous() for key, value in layer.state_dict().items()}

@@ -18,6 +18,8 @@ from ravlm.encoders.pictures import LAST, Normalize, all_there, as_tokens, check
 from ravlm.errors import FormatError
 from ravlm.tensors import Encoded
 
+_ONCE = 300  # characters of the library's own words that are shown
+
 
 class TimmVisualEncoder(Encoder):
     """A model of timm without its classifier.
@@ -91,7 +93,10 @@ class TimmVisualEncoder(Encoder):
         """All that `from_architecture` would refuse, `own` being the encoder's options and `options` timm's."""
         options = dict(options) | _size(architecture, own.get("image_size"))
         faults = timm_faults(architecture, options)
-        return faults or option_faults(lambda given: cls(_outline(architecture, **options), **given), own)
+        if faults:
+            return faults
+        model = _outline(architecture, **options)
+        return option_faults(lambda given: cls(model, **given), own)
 
     def preprocess(self, image: Image.Image) -> UInt8[Tensor, "c y x"]:
         """The picture resized and cropped as the model was trained with, uint8."""
@@ -148,18 +153,27 @@ class TimmVisualEncoder(Encoder):
         faults = timm_faults(architecture, built)
         if faults:
             return faults
-        faults = shape_faults(folder, _outline(architecture, **built))
-        sized = built | _size(architecture, options.get("image_size"))
+        model = _outline(architecture, **built)
+        faults = shape_faults(folder, model)
         layer = about.get("layer", LAST)
-        return faults + option_faults(
-            lambda given: cls(_outline(architecture, **sized), **{"layer": layer, **given}), options
-        )
+
+        def wrap(given: Mapping[str, Any]) -> Encoder:
+            size = _size(architecture, given.get("image_size"))
+            return cls(_outline(architecture, **(built | size)) if size else model, **{"layer": layer, **given})
+
+        return faults + option_faults(wrap, options)
 
     @classmethod
     def load_files(cls, folder: Path, about: Mapping[str, Any], options: Mapping[str, Any]) -> "TimmVisualEncoder":
         architecture, _ = _described(folder)
         sized = _size(architecture, options.get("image_size"))
-        model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0, **sized)
+        try:
+            model = timm.create_model(f"local-dir:{folder}", pretrained=True, **sized)  # with its classifier: strictly
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:_ONCE]
+            raise FormatError(
+                f"The weights in {folder} are not those of {architecture!r} ({reason}). Copy the folder again."
+            ) from error
         return cls(model, **{"layer": about.get("layer", LAST), **options})
 
 

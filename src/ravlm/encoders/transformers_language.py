@@ -1,16 +1,14 @@
 """Language encoders of transformers: BERT and GPT and their kin, T5's encoder, text towers, sentence encoders."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from jaxtyping import Bool, Float, Int
-from tokenizers import Tokenizer, processors
+from jaxtyping import Bool, Float, Int, Num
+from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from ravlm.encoders.base import Encoder, Trainable, write_config
@@ -23,11 +21,10 @@ from ravlm.encoders.sentence_head import (
     read_sentence_folder,
     write_sentence_folder,
 )
-from ravlm.encoders.tokenizer import CLASS, MULTIPLE, PAD, UNKNOWN
+from ravlm.encoders.tokenizer import MULTIPLE
 from ravlm.encoders.transformers_parts import (
     VISUAL_SIDE,
     build_model,
-    default_config,
     is_joint,
     known_types,
     layer_blocks,
@@ -37,6 +34,7 @@ from ravlm.encoders.transformers_parts import (
     transformers_faults,
     without,
 )
+from ravlm.encoders.transformers_tokenizer import as_library_tokenizer, load_tokenizer, spoken
 from ravlm.encoders.windows import Frame, cut
 from ravlm.errors import ConfigError, FormatError
 from ravlm.tensors import Encoded, TextBatch, masked_mean
@@ -45,9 +43,7 @@ _PADDED = ("siglip", "siglip2")  # trained with every text filled up to the same
 _CAUSAL_TOWERS = ("clip", "metaclip_2")
 _UNBOUNDED = 512  # tokens a window, where a model has no bound of its own
 _AT_ONCE = 32  # windows
-END, TOKENIZER = "[SEP]", "tokenizer.json"
 _FEWEST = 16  # tokens a window
-_OF_NO_MODEL = ("PreTrainedTokenizerFast", "TokenizersBackend")
 
 
 class TransformersLanguageEncoder(Encoder):
@@ -211,13 +207,17 @@ class TransformersLanguageEncoder(Encoder):
         t = ids.shape[1]
         ids = ids.masked_fill(~mask, self.pad)
         inputs = {"input_ids": ids}
+        left = self.padded and self.tokenizer.padding_side == "left"
+        shift = (self.longest - mask.sum(1)) * left  # [b]
         if self.padded:
-            inputs["input_ids"] = nn.functional.pad(ids, (0, self.longest - t), value=self.pad)
+            filled = nn.functional.pad(ids, (0, self.longest - t), value=self.pad)
+            inputs["input_ids"] = _rolled(filled.unsqueeze(-1), shift).squeeze(-1)
         else:
             inputs["attention_mask"] = mask.long()
         run = self.model.get_text_features if self.joint else self.model
         found = run(**inputs, output_hidden_states=self.layer != LAST, return_dict=True)
         tokens = found.last_hidden_state if self.layer == LAST else found.hidden_states[self.layer + 1]
+        tokens = _rolled(tokens, -shift) if left else tokens
         return tokens[:, :t], getattr(found, "pooler_output", None)
 
     def _pool(
@@ -284,7 +284,8 @@ class TransformersLanguageEncoder(Encoder):
         return {"layer": self.layer, "pooling": self.pooling, "longest": self.longest, "head": self.head.settings()}
 
     def fingerprint_text(self) -> str:
-        return str(self.tokenizer.backend_tokenizer.to_str())
+        filling = f"{self.pad} {self.tokenizer.padding_side}" if self.padded else ""
+        return f"{self.tokenizer.backend_tokenizer.to_str()}{filling}"
 
     def save_files(self, folder: Path, about: dict[str, Any]) -> None:
         config = save_library_files(folder, self.model, self.tokenizer)
@@ -324,57 +325,11 @@ def _said(about: Mapping[str, Any], sentence: SentenceFolder | None, options: Ma
     return said | {"pooling": None} if earlier else said
 
 
-def load_tokenizer(folder: Path) -> Any:
-    """The tokeniser in a folder.
-
-    Raises:
-        FormatError: there is none.
-    """
-    told = folder / "tokenizer_config.json"
-    try:
-        named = json.loads(told.read_text(encoding="utf-8")).get("tokenizer_class") if told.is_file() else None
-        auto: Any = PreTrainedTokenizerFast if _as_its_file_says(folder, named) else AutoTokenizer
-        return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, TypeError, AttributeError, ImportError) as error:
-        raise FormatError(
-            f"The model in {folder} has no tokeniser that can be read ({type(error).__name__}). Save it into the "
-            "folder: AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
-        ) from error
-
-
-def _as_its_file_says(folder: Path, named: str | None) -> bool:
-    """Whether a tokeniser is read from its file alone.
-
-    The library would make one of no model's own kind into one of the model's kind, and of some kinds (SigLIP's) it has
-    only a class that tells no offsets.
-    """
-    own: Any = getattr(transformers, str(named), PreTrainedTokenizerFast)
-    slow = not issubclass(own, PreTrainedTokenizerFast) and (folder / TOKENIZER).is_file()
-    return named in _OF_NO_MODEL or slow
-
-
-def as_library_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
-    """A tokeniser made by `train_tokenizer` as transformers has it: a class token before every text, an end behind."""
-    copied = Tokenizer.from_str(tokenizer.to_str())
-    copied.add_special_tokens([END])
-    framing = [(token, copied.token_to_id(token)) for token in (CLASS, END)]
-    copied.post_processor = processors.TemplateProcessing(single=f"{CLASS} $A {END}", special_tokens=framing)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=copied, pad_token=PAD, unk_token=UNKNOWN, cls_token=CLASS, sep_token=END, eos_token=END
-    )
-
-
-def spoken(architecture: str, options: Mapping[str, Any], tokenizer: Any) -> dict[str, Any]:
-    """The options of a random model with the tokeniser's vocabulary in their place."""
-    if architecture not in known_types(visual=False):
-        return dict(options)
-    default = default_config(architecture)
-    known = (default.text_config if is_joint(default) else default).to_dict()
-    ids = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id}
-    own = {"vocab_size": len(tokenizer)} | {name: value for name, value in ids.items() if name in known}
-    if is_joint(default):
-        return {**options, "text_config": own | dict(options.get("text_config", {}))}
-    return own | dict(options)
+def _rolled(x: Num[Tensor, "b t l"], shift: Int[Tensor, " b"]) -> Num[Tensor, "b t l"]:
+    """Every row moved on by its own shift; what leaves it at the end comes in at the beginning."""
+    t = x.shape[1]
+    source = (torch.arange(t, device=x.device) - shift[:, None]) % t  # [b, t]
+    return x.gather(1, source.unsqueeze(-1).expand(-1, -1, x.shape[2]))
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

@@ -77,7 +77,8 @@ def language_faults(config: LanguageConfig) -> list[str]:
         return _faults(config, "language")
     if not isinstance(config, RandomLanguageConfig):
         return []
-    from ravlm.encoders.transformers_language import TransformersLanguageEncoder, as_library_tokenizer
+    from ravlm.encoders.transformers_language import TransformersLanguageEncoder
+    from ravlm.encoders.transformers_tokenizer import as_library_tokenizer
 
     any_tokenizer: Tokenizer = train_tokenizer(["a"], config.vocabulary)
     return TransformersLanguageEncoder.architecture_faults(

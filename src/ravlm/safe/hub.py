@@ -56,7 +56,7 @@ def fetch(
         return Fetched(folder, None)
     hub = require("huggingface_hub", "models")
     name = str(source)
-    if not _could_be_a_name(hub, name) or folder.exists():
+    if not _could_be_a_name(name) or folder.exists():
         found = "a file" if folder.exists() else "nothing"
         raise PathError(
             f"There is no model {name!r}: found {found} there, and it is no hub name either (those read `owner/name`). "
@@ -94,12 +94,13 @@ def check_weights(folder: Path) -> None:
     )
 
 
-def _could_be_a_name(hub: Any, name: str) -> bool:
+def _could_be_a_name(name: str) -> bool:
     if name.startswith((".", "/", "~")) or "\\" in name:
         return False
+    utils: Any = require("huggingface_hub.utils", "models")
     try:
-        hub.utils.validate_repo_id(name)
-    except hub.errors.HFValidationError:
+        utils.validate_repo_id(name)
+    except utils.HFValidationError:
         return False
     return True
 

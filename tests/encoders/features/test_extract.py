@@ -225,13 +225,6 @@ def test_bfloat16_is_near_float32(visual: CompactVisualEncoder, language: Compac
             assert (b.pooled.dtype, b.tokens is not None and b.tokens.dtype) == (torch.float32, torch.bfloat16)
 
 
-def test_auto_is_bfloat16_where_there_is_amx(visual: CompactVisualEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    for amx, precision in ((True, "bfloat16"), (False, "float32")):
-        found = {"amx_bf16": amx, "avx512_bf16": True}
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found)
-        assert Extractor(visual, device=torch.device("cpu")).precision == precision
-
-
 def test_the_plan_says_where_and_how(visual: CompactVisualEncoder) -> None:
     plan = Extractor(visual, batch=3, precision="float32", device=torch.device("cpu")).plan
     assert plan.startswith("CPU (")

@@ -24,7 +24,9 @@ def test_views_differ_by_number_and_content() -> None:
 
 @pytest.mark.parametrize("seed", ["0", "1"])
 def test_a_view_is_the_same_in_every_process(seed: str) -> None:
-    script = "import sys; sys.path.insert(0, 'tests'); from encoders.test_views import digest; print(digest(3))"
+    script = (
+        "import sys; sys.path.insert(0, 'tests'); from encoders.features.test_views import digest; print(digest(3))"
+    )
     environment = {"PYTHONHASHSEED": seed, "PATH": ""}
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     assert ran.stdout.strip() == digest(3)
