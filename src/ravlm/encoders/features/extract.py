@@ -25,6 +25,7 @@ Damaged = Callable[[int, ImageError], None]
 """Called with the number of a picture among the sources, from 0, and what is wrong with it."""
 
 _BATCH, _BATCH_ON_A_DEVICE = 16, 128  # more is slower on a CPU: what is computed on leaves its cache
+_TEXTS = 16  # a thread: they are small, and too few keep no two threads busy
 _WINDOW = 128  # batches of texts that are sorted together
 _HELD = 8  # batches of pictures that may be done before one in front of them is
 
@@ -87,13 +88,18 @@ class Extractor:
         self.cache = cache
         self.views = views
         self.region = region
-        self._computing = Computing(encoder, device, precision, batch or (_BATCH if here else _BATCH_ON_A_DEVICE))
+        self._computing = Computing(encoder, device, precision, batch or _at_once(encoder, device))
         self._ahead = 1 if here else 3  # batches that are prepared while one is computed, that one included
 
     @cached_property
     def plan(self) -> str:
         """Where and how this computes, and roughly the memory that it takes, for people to read."""
         return self._computing.plan()
+
+    @property
+    def batch(self) -> int:
+        """How many go through at once."""
+        return self._computing.batch
 
     @property
     def precision(self) -> str:
@@ -265,6 +271,13 @@ class Extractor:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+
+
+def _at_once(encoder: nn.Module, device: torch.device) -> int:
+    """How many pictures or texts suit a device."""
+    if device.type != "cpu":
+        return _BATCH_ON_A_DEVICE
+    return _TEXTS * torch.get_num_threads() if hasattr(encoder, "tokenize") else _BATCH
 
 
 def _first_done(order: deque[_Picture]) -> Iterator[Features]:
