@@ -131,7 +131,7 @@ def test_bad_input_ends_in_2_and_changes_nothing(
     Path("empty").mkdir()
     for folder in ("newer", "damaged"):
         shutil.copytree(model, folder)
-    Path("newer/config.json").write_text(json.dumps(json.loads(Path("newer/config.json").read_text()) | {"format": 2}))
+    Path("newer/config.json").write_text(json.dumps(json.loads(Path("newer/config.json").read_text()) | {"format": 99}))
     Path("damaged/model.safetensors").write_bytes(Path("damaged/model.safetensors").read_bytes()[:1000])
     before = sorted(Path().rglob("*"))
     outcome = ravlm("ask", *arguments)

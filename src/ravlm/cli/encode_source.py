@@ -46,10 +46,21 @@ def open_source(path: Path) -> Source:
             f"There are no pictures or texts at {path}: found {what}. Give a folder of pictures or one picture "
             f"({', '.join(PICTURES)}), or texts ({', '.join(TEXTS)})."
         )
+    wrong = next((name for name in source.ids if not _is_utf8(name)), None)
+    if wrong is not None:
+        raise PathError(f"The name {wrong!r} in {path} is not UTF-8, and ids are. Rename the file.")
     if not source.ids:
         what = f"no file {', '.join(PICTURES)}" if path.is_dir() else "an empty file"
         raise PathError(f"There is nothing to encode in {path}: found {what}. Give another one.")
     return source
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _lines(text: str) -> list[str]:

@@ -37,6 +37,7 @@ class Encoder(nn.Module, ModelHubMixin, library_name="ravlm"):
     OPTIONS: ClassVar[tuple[str, ...]] = ("trainable",)
     width: int
     pooled_width: int
+    stretches: ClassVar[bool] = False  # whether a visual encoder sees all of a picture, made its square
     trainable: Trainable = "all"
     origin: str | None = None
     revision: str | None = None
@@ -65,7 +66,7 @@ class Encoder(nn.Module, ModelHubMixin, library_name="ravlm"):
         """
 
     def fingerprint_text(self) -> str:
-        """What else decides the output, as text: a tokeniser, say."""
+        """What else decides the output, as text: how the library builds the model, a tokeniser."""
         return ""
 
     @classmethod
@@ -123,7 +124,7 @@ class Encoder(nn.Module, ModelHubMixin, library_name="ravlm"):
         """Training mode for what learns alone: frozen layers keep their statistics and drop nothing."""
         super().train(mode)
         if mode:
-            _rest(self)
+            _rest(self, dropping=self.trainable == "all")
         return self
 
     @property
@@ -302,11 +303,15 @@ def saved(folder: Path, about: Mapping[str, Any], names: Sequence[str]) -> dict[
     return {name: about[name] for name in names}
 
 
-def _rest(module: nn.Module) -> None:
-    """Put every part of a module that has parameters, none of which learns, into evaluation mode."""
-    parameters = list(module.parameters())
-    if parameters and not any(p.requires_grad for p in parameters):
+def _rest(module: nn.Module, *, dropping: bool) -> None:
+    """Put every part of a module none of whose parameters learns into evaluation mode.
+
+    A part without parameters (a dropout) beside one that learns and one that does not drops something only where
+    `dropping`.
+    """
+    learning = [p.requires_grad for p in module.parameters()]
+    if not any(learning) and (learning or not dropping):
         module.eval()
-        return
-    for child in module.children():
-        _rest(child)
+    elif not all(learning) or not learning:
+        for child in module.children():
+            _rest(child, dropping=dropping)

@@ -52,6 +52,7 @@ class CompactVisualEncoder(Encoder):
     """
 
     kind = "compact-visual"
+    stretches = True
 
     def __init__(
         self,

@@ -67,6 +67,9 @@ def option_faults(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[
 
     Where each is right, they are tried together. What can't be told without weights is told when they are there.
     """
+    faults = _wrapping(wrap, {})
+    if faults:
+        return faults
     faults = [fault for name, value in options.items() for fault in _wrapping(wrap, {name: value})]
     return faults if faults or len(options) == 1 else _wrapping(wrap, options)
 
@@ -78,8 +81,8 @@ def _wrapping(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[str,
         return [f"  {error}"]
     except (NotImplementedError, RuntimeError):
         return []
-    except (ValueError, TypeError, AssertionError) as error:  # the library's own words
-        given = ", ".join(f"{name} = {value!r}" for name, value in options.items())
+    except (ValueError, TypeError, AssertionError, AttributeError, LookupError) as error:  # the library's own words
+        given = ", ".join(f"{name} = {value!r}" for name, value in options.items()) or "a model of this type"
         return [f"  {given} does not fit: {' '.join(str(error).split())}"]
     return []
 

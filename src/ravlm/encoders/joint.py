@@ -33,7 +33,8 @@ class JointEncoder(Encoder):
         model: a model of transformers with two towers.
         processor: its image processor.
         tokenizer: its tokeniser.
-        trainable: which weights learn, in each tower: "none", "all", or the last n layers.
+        trainable: which weights learn, in each tower: "none", "all", or the last n layers; the scale and the bias of
+            their similarity never do.
 
     Raises:
         ConfigError: the model has not two towers.
@@ -112,7 +113,7 @@ class JointEncoder(Encoder):
         return {"visual": self.visual.settings(), "language": self.language.settings()}
 
     def fingerprint_text(self) -> str:
-        return self.language.fingerprint_text()
+        return self.visual.fingerprint_text() + self.language.fingerprint_text()
 
     def save_files(self, folder: Path, about: dict[str, Any]) -> None:
         parts = (self._whole[0], self.visual.processor, self.language.tokenizer)

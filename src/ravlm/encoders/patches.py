@@ -53,10 +53,12 @@ class Patches:
         return torch.cat([pixels, torch.full_like(pixels[:1], 255)])
 
     def inputs(
-        self, images: Num[Tensor, "b 4 y x"], normalize: nn.Module
+        self, images: Num[Tensor, "b c y x"], normalize: nn.Module
     ) -> tuple[dict[str, Tensor], Bool[Tensor, "b n"]]:
         """What the model is called with, and which patches are there."""
         s, b = self.side, len(images)
+        if images.shape[1] == 3:  # a square without a fourth channel is there as a whole
+            images = torch.cat([images, torch.full_like(images[:, :1], 255)], dim=1)
         there = images[:, 3] > 0  # [b, y, x]
         shapes = torch.stack([there.any(2).sum(1) // s, there.any(1).sum(1) // s], dim=1)  # [b, 2] rows, columns
         pixels = normalize(images[:, :3])  # [b, 3, y, x]

@@ -13,19 +13,20 @@ LAST = -1
 
 
 class Normalize(nn.Module):
-    """x / 255, less the mean, over the deviation, for each channel: the numbers that a model was trained with.
+    """x / divisor, less the mean, over the deviation, for each channel: the numbers that a model was trained with.
 
-    Neither is saved: both are settings.
+    None of them is saved: they are settings.
     """
 
-    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float], divisor: float = 255) -> None:
         super().__init__()
+        self.divisor = divisor
         self.register_buffer("mean", torch.tensor(list(mean)).view(-1, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(list(deviation)).view(-1, 1, 1), persistent=False)
 
     def forward(self, images: Num[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         mean, deviation = self.get_buffer("mean").to(images.device), self.get_buffer("deviation").to(images.device)
-        return (images.to(mean.dtype) / 255 - mean) / deviation
+        return (images.to(mean.dtype) / self.divisor - mean) / deviation
 
 
 def stack_pictures(pictures: Sequence[UInt8[Tensor, "c _y _x"]]) -> UInt8[Tensor, "b c y x"]:

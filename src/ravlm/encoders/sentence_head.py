@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from ravlm.safe.paths import inside
 
 Pooling = Literal["class", "mean", "max", "last", "own"]
 """class: the first token; mean, max: over the tokens; last: the last token; own: the model's own pooled output."""
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 MODULES = "modules.json"
 _POOLINGS = {"cls": "class", "mean": "mean", "max": "max", "lasttoken": "last"}
 _OLD = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_max_tokens": "max"}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import timm
 import torch
 from jaxtyping import Float, Num, UInt8
 from PIL import Image
-from timm.models._hub import save_config_for_hf
+from timm.models._hub import get_model_args, save_config_for_hf
 from torch import Tensor, nn
 
 from ravlm.encoders.base import CONFIG, WEIGHTS, Encoder, Trainable, save_weights, write_config
@@ -18,6 +19,7 @@ from ravlm.encoders.pictures import LAST, Normalize, all_there, as_tokens, check
 from ravlm.errors import FormatError
 from ravlm.tensors import Encoded
 
+_NOT_OF_A_MODEL = {*signature(timm.create_model).parameters, *signature(timm.models.build_model_with_cfg).parameters}
 _ONCE = 300  # characters of the library's own words that are shown
 
 
@@ -139,6 +141,10 @@ class TimmVisualEncoder(Encoder):
     def settings(self) -> dict[str, Any]:
         return {"layer": self.layer, "preprocessing": json.loads(json.dumps(self.data))}
 
+    def fingerprint_text(self) -> str:
+        built = {"architecture": self.model.pretrained_cfg["architecture"], **get_model_args(self.model)}
+        return json.dumps(built, sort_keys=True, default=str)
+
     def save_files(self, folder: Path, about: dict[str, Any]) -> None:
         save_weights(self.model, folder)  # timm's own way takes no weights that lie channels last
         save_config_for_hf(self.model, str(folder / CONFIG), data_config=self.data)
@@ -203,7 +209,15 @@ def _size(architecture: str, image_size: int | None) -> dict[str, Any]:
 
 
 def timm_faults(architecture: str, options: Mapping[str, Any]) -> list[str]:
-    """What is wrong with an architecture of timm and the options that it would be built with."""
+    """What is wrong with an architecture of timm and the options that it would be built with.
+
+    Options by which timm would fetch or open weights of its own accord are none of a model's.
+    """
+    fetching = [name for name in options if name in _NOT_OF_A_MODEL]
+    if fetching:
+        return [
+            f"  {name} is no option of a model: weights come from the folder alone. Leave it out." for name in fetching
+        ]
     name = architecture.partition(".")[0]
     faults = named("architecture of timm", name, timm.list_models())
     if faults:

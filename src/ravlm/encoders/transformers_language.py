@@ -12,9 +12,10 @@ from transformers import PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from ravlm.encoders.base import Encoder, Trainable, write_config
-from ravlm.encoders.faults import option_faults, refuse, shape_faults
+from ravlm.encoders.faults import named, option_faults, refuse, shape_faults
 from ravlm.encoders.pictures import LAST, check_layer
 from ravlm.encoders.sentence_head import (
+    POOLINGS,
     Pooling,
     SentenceFolder,
     SentenceHead,
@@ -25,6 +26,7 @@ from ravlm.encoders.tokenizer import MULTIPLE
 from ravlm.encoders.transformers_parts import (
     VISUAL_SIDE,
     build_model,
+    built_from,
     is_joint,
     known_types,
     layer_blocks,
@@ -242,6 +244,9 @@ class TransformersLanguageEncoder(Encoder):
         return Frame(self.longest, before, after, self.causal)
 
     def _pooling(self, asked: Pooling | None, config: Any) -> Pooling:
+        faults = [] if asked is None else named("pooling", asked, POOLINGS)
+        if faults:
+            raise ConfigError(faults[0].strip())
         if asked == "own" and not (self.joint and self.layer == LAST):
             raise ConfigError(
                 "pooling is 'own', which text towers alone have, at their end. Choose class, mean, max or last."
@@ -285,7 +290,7 @@ class TransformersLanguageEncoder(Encoder):
 
     def fingerprint_text(self) -> str:
         filling = f"{self.pad} {self.tokenizer.padding_side}" if self.padded else ""
-        return f"{self.tokenizer.backend_tokenizer.to_str()}{filling}"
+        return f"{self.tokenizer.backend_tokenizer.to_str()}{filling}{built_from(self.model)}"
 
     def save_files(self, folder: Path, about: dict[str, Any]) -> None:
         config = save_library_files(folder, self.model, self.tokenizer)

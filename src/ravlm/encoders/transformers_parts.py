@@ -25,6 +25,8 @@ from ravlm.errors import FormatError
 
 VISUAL_SIDE, TEXT_SIDE = ("vision_model", "visual_projection"), ("text_model", "text_projection")
 JOINT_TYPES = ("altclip", "chinese_clip", "clip", "metaclip_2", "siglip", "siglip2")
+_LEFT_OUT = {"timm_wrapper", "timm_backbone", "vit_mae"}  # timm has a class of its own; the last sees at random
+_ABOUT_A_FILE = ("transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype", "ravlm")
 _NO_POOLER = {"add_pooling_layer": False}  # BERT's and ViT's is made for other tasks, and often not in the file
 _ONCE = 300  # characters of a library's own words that are shown
 
@@ -51,7 +53,7 @@ def model_type(folder: Path) -> str:
     """
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     found = str(config.get("model_type", ""))
-    faults = named("model type of transformers", found, sorted(MODEL_MAPPING_NAMES))
+    faults = named("model type of transformers here", found, sorted(set(MODEL_MAPPING_NAMES) - _LEFT_OUT))
     if faults:
         raise FormatError("\n".join([f"The model in {folder} can't be used:", *faults]))
     return found
@@ -174,6 +176,12 @@ def default_config(architecture: str) -> Any:
         return AutoConfig.for_model(architecture)
 
 
+def built_from(model: Any) -> str:
+    """All of a model's configuration that decides what it computes, as text."""
+    values = {name: value for name, value in model.config.to_dict().items() if name not in _ABOUT_A_FILE}
+    return json.dumps(values, sort_keys=True, default=str)
+
+
 def without(model: nn.Module, names: Sequence[str]) -> nn.Module:
     """The model with the parts of these names taken away; what is left is shared with it."""
     half = copy.copy(model)
@@ -203,7 +211,7 @@ def layer_blocks(model: nn.Module) -> list[list[nn.Parameter]]:
 def known_types(*, visual: bool) -> list[str]:
     """The model types that a picture, or a text, can be given to."""
     names = IMAGE_PROCESSOR_MAPPING_NAMES if visual else TOKENIZER_MAPPING_NAMES
-    return sorted(name for name in MODEL_MAPPING_NAMES if name in names and name in CONFIG_MAPPING)
+    return sorted(name for name in {*MODEL_MAPPING_NAMES} - _LEFT_OUT if name in names and name in CONFIG_MAPPING)
 
 
 def save_library_files(folder: Path, *parts: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Visual encoders of transformers: CLIP, SigLIP and SigLIP 2, DINO, DINOv2 and v3, ViT, ResNet and its others."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ravlm.encoders.pictures import LAST, Normalize, all_there, as_tokens, check
 from ravlm.encoders.transformers_parts import (
     TEXT_SIDE,
     build_model,
+    built_from,
     default_config,
     is_joint,
     known_types,
@@ -30,7 +32,7 @@ from ravlm.encoders.transformers_parts import (
     transformers_faults,
     without,
 )
-from ravlm.errors import FormatError
+from ravlm.errors import ConfigError, FormatError
 from ravlm.tensors import Encoded
 
 _CLASS_TOKENS = ("class_embedding", "cls_token")
@@ -63,7 +65,11 @@ class TransformersVisualEncoder(Encoder):
         self.joint = is_joint(config)
         self.model: Any = without(model, TEXT_SIDE) if self.joint else model
         self.processor = processor
-        self.normalize = Normalize(processor.image_mean, processor.image_std)
+        if getattr(processor, "do_flip_channel_order", False):
+            raise ConfigError(
+                "The image processor turns the order of the colours, which is not read. Choose another model."
+            )
+        self.normalize = _normalize(processor)
         inner = config.vision_config if self.joint else config
         self.patches = Patches.of(processor, inner)
         widths = list(getattr(inner, "hidden_sizes", None) or [inner.hidden_size] * inner.num_hidden_layers)
@@ -160,6 +166,10 @@ class TransformersVisualEncoder(Encoder):
         blank = Image.new("RGB", (self.image_size[1], self.image_size[0]))
         return self.preprocess(blank).unsqueeze(0).to(self.device)
 
+    def fingerprint_text(self) -> str:
+        values = self.processor.to_dict()
+        return built_from(self.model) + json.dumps(values, sort_keys=True, default=str)
+
     def settings(self) -> dict[str, Any]:
         kept = ("size", "crop_size", "resample", "do_resize", "do_center_crop", "image_mean", "image_std")
         values = self.processor.to_dict()
@@ -196,6 +206,14 @@ def load_processor(folder: Path) -> Any:
             "it was trained with. Save the processor into the folder: AutoImageProcessor.from_pretrained(...)"
             ".save_pretrained(folder)."
         ) from error
+
+
+def _normalize(processor: Any) -> Normalize:
+    """The numbers that a processor would make of uint8."""
+    mean, deviation = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if processor.do_normalize:
+        mean, deviation = processor.image_mean, processor.image_std
+    return Normalize(mean, deviation, 1 / processor.rescale_factor if processor.do_rescale else 1.0)
 
 
 def _image_size(processor: Any) -> tuple[int, int]:

@@ -93,7 +93,7 @@ def load_model(
     model = build_model(
         config, visual=visual, language=language, vocabulary=vocabulary, images=empty, passages=passages
     )
-    _load_weights(folder, model, state)
+    _load_weights(folder, model, state, elsewhere=() if about["format"] == _FIRST else _OWNED)
     model.to(device or torch.device("cpu")).eval()
     return model, knowledge, follow(model, knowledge, _saved_index(folder / INDEX))
 
@@ -132,13 +132,13 @@ def _first_encoders(folder: Path, config: ModelConfig) -> tuple[Any, Any]:
     return visual, CompactLanguageEncoder(tokenizer=tokenizer, **sizes)
 
 
-def _load_weights(folder: Path, model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load the weights of a model's folder; those of its encoders may stand elsewhere."""
+def _load_weights(folder: Path, model: nn.Module, state: Mapping[str, Tensor], elsewhere: tuple[str, ...]) -> None:
+    """Load the weights of a model's folder; those whose names begin with `elsewhere` are loaded already."""
     try:
         told = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise _unfit(folder) from error
-    if told.unexpected_keys or not all(name.startswith(_OWNED) for name in told.missing_keys):
+    if told.unexpected_keys or not all(name.startswith(elsewhere) for name in told.missing_keys):
         raise _unfit(folder)
 
 

@@ -59,7 +59,7 @@ class EntityThenPassageRetriever(nn.Module):
 
     def train(self, mode: bool = True) -> "EntityThenPassageRetriever":
         """Passages are cached while the encoder stands still: in evaluation, and where it does not learn."""
-        if self._learns:
+        if self._learns or mode != self.training:  # the precision may be another one, too
             self._cache.clear()
         return super().train(mode)
 

@@ -62,7 +62,7 @@ def read_photos(dataset: Dataset, examples: Sequence[Example], size: int, progre
 def see_photos(
     dataset: Dataset, examples: Sequence[Example], eye: Encoder, cache: FeatureCache | None, progress: Progress
 ) -> Photos:
-    """What an eye that stands still makes of the middle of each picture, as it is looked at when asked."""
+    """What an eye makes of the middle of each picture, as it is looked at when asked."""
     paths = _paths(examples)
     files = [dataset.image_path(path) for path in paths]
     region = Region("middle", middle)
@@ -101,7 +101,7 @@ def picture_pairs(
 
 @torch.no_grad()
 def seen_of(photos: Photos, places: Sequence[int], eye: Encoder, size: int) -> Encoded:
-    """The features of some photos, of an eye that has learned from their middle, as it is looked at when asked."""
+    """The features of some photos; where they are not made yet, of their middle, by an eye that `stretches`."""
     if photos.seen is not None:
         chosen = list(places)
         seen = Encoded(photos.seen.tokens[chosen], photos.seen.mask[chosen], photos.seen.pooled[chosen])

@@ -127,6 +127,8 @@ def train(
     progress("indexing the knowledge base", 0, 1)
     images = follow(model, base, cache=None if visual.learns else cache)
     progress("indexing the knowledge base", 1, 1)
+    if visual.learns and not visual.stretches:  # seen as they are when asked, not as they were augmented
+        photos = see_photos(dataset, examples, visual, None, progress)
     reading = _reading(run, visual, photos, questions)
     curve = read(run, reading, curve, checkpoint)
     model.eval()
