@@ -133,7 +133,7 @@ def test_a_run_is_not_resumed_with_another_encoder(
     weights = load_file(own / "model.safetensors")
     save_file(weights | {"conv1.0.weight": 2 * weights["conv1.0.weight"]}, own / "model.safetensors")
     refused = ravlm(*run, "--resume")
-    assert (refused.code, "begun with another encoders" in refused.err) == (2, True)
+    assert (refused.code, "not the same now is its encoders" in refused.err) == (2, True)
     shutil.rmtree(own), shutil.copytree(eye, own)
     assert ravlm(*run, "--resume").code == 0
 

@@ -1,6 +1,7 @@
 """`ravlm encode`: pictures or texts become vectors."""
 
 import time
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,9 +57,7 @@ def encode(
     layer: Annotated[
         int | None, typer.Option(help="The layer that tokens are taken after, from 0; -1 is the end.")
     ] = None,
-    pooling: Annotated[str | None, typer.Option(help="How a text's tokens become one vector: class, mean, last.")] = (
-        None
-    ),
+    pooling: Annotated[str | None, typer.Option(help="How tokens become one vector: class, mean, max, last.")] = (None),
     revision: Annotated[
         str | None, typer.Option(help="The hub's branch, tag or commit; without it, the newest.")
     ] = None,
@@ -79,10 +78,12 @@ def encode(
     from ravlm import __version__
     from ravlm.cli.extras import require_models
     from ravlm.cli.vectors import check_out, ids_path
-    from ravlm.errors import UnknownChoice
+    from ravlm.errors import ConfigError, UnknownChoice
 
     check_out(out, tokens=tokens)
     read = open_source(source)
+    if read.kind == "text" and (views > 1 or skip_damaged):
+        raise ConfigError(f"{source} holds texts, and --views and --skip-damaged are for pictures. Leave them out.")
     require_models()
     from ravlm.encoders.features.cache import FeatureCache
     from ravlm.encoders.features.extract import Extractor
@@ -160,7 +161,7 @@ def _write(
 ) -> dict[str, int]:
     """Write the features with their ids, and say how many rows of what width there are."""
     from ravlm.cli.vectors import writing
-    from ravlm.errors import ImageError
+    from ravlm.errors import FormatError, ImageError
 
     views = views if read.kind == "image" else 1
     rows = width = number = 0
@@ -172,6 +173,12 @@ def _write(
             while number in damaged:
                 number += 1
             vector = features.pooled.numpy()
+            if not isfinite(vector.sum()):
+                raise FormatError(
+                    f"The vector of {read.ids[number]!r} is not finite: the encoder's weights are damaged, or its "
+                    "numbers too large for the precision. Nothing is written. Check the weights, or try --precision "
+                    "float32."
+                )
             if normalize:
                 vector = vector / max(float((vector**2).sum() ** 0.5), _LEAST_LENGTH)
             held = None if features.tokens is None else features.tokens.float().numpy()

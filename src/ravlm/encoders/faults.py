@@ -15,6 +15,7 @@ from ravlm.errors import ConfigError
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _NEAR = 3
+_FEW = 8  # names that are all told
 _SHOWN = 10
 
 
@@ -23,7 +24,8 @@ def named(what: str, asked: str, allowed: Sequence[str]) -> list[str]:
     if asked in allowed:
         return []
     near = get_close_matches(asked, allowed, n=_NEAR, cutoff=0.5)
-    hint = f"Nearest: {', '.join(near)}." if near else f"There are {len(allowed):,}."
+    hint = f"There are {', '.join(allowed) if len(allowed) <= _FEW else f'{len(allowed):,}'}."
+    hint = f"Nearest: {', '.join(near)}. {hint}" if near else hint
     return [f"  there is no {what} {asked!r}. {hint}"]
 
 
@@ -76,15 +78,24 @@ def option_faults(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[
 
 def _wrapping(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[str, Any]) -> list[str]:
     try:
-        wrap(options)
+        wrapped: Any = wrap(options)
+        with torch.no_grad():
+            wrapped.eval()(wrapped.example())
     except ConfigError as error:
         return [f"  {error}"]
-    except (NotImplementedError, RuntimeError):
+    except NotImplementedError:
         return []
+    except RuntimeError as error:
+        if "meta" in str(error):
+            return []
+        return [f"  {_given(options)} does not fit: {' '.join(str(error).split())}"]
     except (ValueError, TypeError, AssertionError, AttributeError, LookupError) as error:  # the library's own words
-        given = ", ".join(f"{name} = {value!r}" for name, value in options.items()) or "a model of this type"
-        return [f"  {given} does not fit: {' '.join(str(error).split())}"]
+        return [f"  {_given(options)} does not fit: {' '.join(str(error).split())}"]
     return []
+
+
+def _given(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in options.items()) or "a model of this type"
 
 
 def shape_faults(folder: Path, model: nn.Module) -> list[str]:

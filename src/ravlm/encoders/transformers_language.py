@@ -156,7 +156,8 @@ class TransformersLanguageEncoder(Encoder):
             return faults
         with torch.device("meta"):
             model = build_model(architecture, options, text=True)
-        return option_faults(lambda given: cls(model, tokenizer, **given), own)
+        wrong, others = _pooling_faults(own)
+        return wrong + option_faults(lambda given: cls(model, tokenizer, **given), others)
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
         """Texts as token ids [b, t] with their offsets; an empty text is one token of filling."""
@@ -303,9 +304,10 @@ class TransformersLanguageEncoder(Encoder):
         sentence = read_sentence_folder(folder)
         inside = folder if sentence is None else sentence.model
         model, tokenizer = outline(inside, text=True), load_tokenizer(inside)
-        said = _said(about, sentence, options)
-        faults = shape_faults(inside, model)
-        return faults + option_faults(lambda given: cls(model, tokenizer, **{**said, **given}), options)
+        said = _said(about, sentence, _pooling_faults(options)[1])
+        wrong, others = _pooling_faults(options)
+        faults = shape_faults(inside, model) + wrong
+        return faults + option_faults(lambda given: cls(model, tokenizer, **{**said, **given}), others)
 
     @classmethod
     def load_files(
@@ -344,3 +346,10 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
+
+
+def _pooling_faults(options: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """What is wrong with the name of a pooling, and the options without it, where it is."""
+    asked = options.get("pooling")
+    faults = [] if asked is None else named("pooling", str(asked), POOLINGS)
+    return faults, {name: value for name, value in options.items() if not faults or name != "pooling"}

@@ -110,8 +110,8 @@ def _unreachable(name: str, revision: str | None, error: Exception) -> HubError:
     reason = " ".join(str(error).split())
     reason = f"{reason[:_REASON]}..." if len(reason) > _REASON else reason
     return HubError(
-        f"The hub did not give {what} ({type(error).__name__}: {reason}). Check the name. Without the hub there are "
-        f"three ways: a folder that `hf download {name} --local-dir FOLDER` wrote elsewhere, given in place of the "
-        "name; another machine's cache, copied here and named by HF_HOME; or random weights, with an `architecture` in "
-        "place of the source."
+        f"The hub did not give {what} ({type(error).__name__}: {reason}), and there is no such folder here. Check "
+        f"the name. Without the hub there are three ways: a folder that `hf download {name} --local-dir FOLDER` wrote "
+        "elsewhere, given in place of the name; another machine's cache, copied here and named by HF_HOME, with "
+        "HF_HUB_OFFLINE=1; or random weights, with an `architecture` in place of the source."
     )

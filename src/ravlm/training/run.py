@@ -207,8 +207,8 @@ def _prepare(
         different = [key for key in sorted({*about, "knowledge", "encoders"}) if before.get(key) != about.get(key)]
         if different:
             raise ConfigError(
-                f"The run in {out} was begun with another {' and '.join(different)}. Resume it with the same settings, "
-                "seed and dataset, or train anew into another folder."
+                f"The run in {out} was begun otherwise: not the same now is its {' and '.join(different)}. Resume it "
+                "with the same settings, seed, encoders and dataset, or train anew into another folder."
             )
         kept: Precision = before["precision"]
         return kept
