@@ -16,6 +16,7 @@ from ravlm.encoders.features.extract import Extractor
 from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.encoders.transformers_language import TransformersLanguageEncoder
 from ravlm.model.folder import load_model
+from ravlm.training.stages import Run
 
 ENDS = """
 [model.fusion]
@@ -169,3 +170,50 @@ def test_a_model_of_the_first_format_is_read(ravlm: Ravlm, tiny: Path, coloured:
     for told in (answer, again):
         told.pop("timings")
     assert again == answer
+
+
+def test_a_model_of_the_first_format_has_its_encoders_weights(
+    ravlm: Ravlm, tiny: Path, coloured: Path, tmp_path: Path
+) -> None:
+    model, short = tmp_path / "model", tmp_path / "short.toml"
+    short.write_text(tiny.read_text().replace("steps = 40", "steps = 4").replace("steps = 150", "steps = 4"))
+    assert ravlm("train", short, "--data", coloured, "--out", model).code == 0
+    shutil.move(model / "language" / "tokenizer.json", model / "tokenizer.json")
+    about = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(about | {"format": 1}))
+    refused = ravlm("ask", model, coloured / "images" / "red-green.png", "Who keeps it?")
+    assert (refused.code, "don't fit its config.json" in refused.err) == (2, True)
+
+
+def test_a_resumed_run_keeps_its_precision(
+    ravlm: Ravlm, tiny: Path, coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = tmp_path / "short.toml"
+    short.write_text(tiny.read_text().replace("steps = 40", "steps = 4").replace("steps = 150", "steps = 4"))
+    run = ("train", short, "--data", coloured, "--out", tmp_path / "model")
+    computed: list[str] = []
+
+    def stopped(run: Run, *_: object) -> None:
+        computed.append(run.config.precision)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ravlm.training.run.match", stopped)
+    assert ravlm(*run).code == 130
+    kept = json.loads((tmp_path / "model" / "run.json").read_text())
+    (tmp_path / "model" / "run.json").write_text(json.dumps(kept | {"precision": "bfloat16"}))
+    assert ravlm(*run, "--resume").code == 130
+    assert computed == [kept["precision"], "bfloat16"]
+
+
+def test_the_hubs_commit_is_kept_with_the_model(
+    ravlm: Ravlm, eye: Path, reader: Path, coloured: Path, tmp_path: Path
+) -> None:
+    own = shutil.copytree(eye, tmp_path / "eye")
+    load_encoder(eye).save_pretrained(own)
+    config = json.loads((own / "config.json").read_text())
+    config["ravlm"] |= {"origin": "somebody/eye", "revision": "0123abcd"}  # a copy of what the hub gave
+    (own / "config.json").write_text(json.dumps(config))
+    wanted = settings(tmp_path, pretrained(own), pretrained(reader))
+    assert ravlm("train", wanted, "--data", coloured, "--out", tmp_path / "model").code == 0
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["model"]["visual"]["revision"] == "0123abcd"
+    assert load_encoder(tmp_path / "model" / "visual").revision == "0123abcd"

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.training.optim import make_optimizers
 
 
@@ -34,3 +35,15 @@ def test_only_matrices_of_linear_layers_are_turned():
 def test_where_no_matrix_trains_there_is_nothing_to_turn():
     norm = nn.ModuleList([nn.LayerNorm(3), nn.Linear(3, 3).requires_grad_(False)])
     assert len(make_optimizers(norm, learning_rate=0.01, weight_decay=0.1, matrices=0.02)) == 1
+
+
+def test_an_encoder_that_did_not_begin_at_random_has_its_own_rate():
+    brought = CompactVisualEncoder(image_size=32, channels=(4, 8), width=6)
+    brought.origin = "somewhere"
+    fresh = CompactVisualEncoder(image_size=32, channels=(4, 8), width=6)
+    modules = nn.ModuleList([brought, fresh, nn.Linear(4, 4)])
+    optimizers = make_optimizers(modules, learning_rate=0.01, weight_decay=0.1, matrices=0.02, pretrained=0.0003)
+    rate = {id(p): g["initial_lr"] for o in optimizers for g in o.param_groups for p in g["params"]}
+    assert {rate[id(p)] for p in brought.parameters()} == {0.0003}
+    assert {rate[id(p)] for p in fresh.parameters()} == {0.01, 0.02}
+    assert rate[id(modules[2].weight)] == 0.02
