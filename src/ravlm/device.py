@@ -3,9 +3,14 @@
 import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
+
+from ravlm.errors import UnknownChoice
+
+Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16")
 
 _SIDE = 512  # of the matrices that are tried
 _TRIES = 5
@@ -18,11 +23,33 @@ def choose_device() -> torch.device:
     return accelerator or torch.device("cpu")
 
 
+def device_name(device: torch.device) -> str:
+    """A device as people know it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        return f"CPU ({threads} thread{'s' * (threads != 1)})"
+    return device.type.upper()
+
+
+def precision_of(device: torch.device, asked: str) -> Precision:
+    """`float32` or `bfloat16`, as asked; on `auto` bfloat16 where the processor is quicker in it.
+
+    Raises:
+        UnknownChoice: there is no such precision.
+    """
+    for precision in PRECISIONS:
+        if asked == precision != "auto":
+            return precision
+    if asked != "auto":
+        raise UnknownChoice("precision", asked, PRECISIONS)
+    return "bfloat16" if quicker_in_bfloat16(device) else "float32"
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """The type asked for; on `auto` bfloat16 where the processor is quicker in it."""
-    if precision == "float32" or (precision == "auto" and not quicker_in_bfloat16(device)):
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    """Computing in a precision that `precision_of` gave."""
+    return nullcontext() if precision == "float32" else torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def quicker_in_bfloat16(device: torch.device) -> bool:
@@ -35,11 +62,11 @@ def quicker_in_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     has = any(value for name, value in capabilities.items() if name.endswith("bf16"))
-    return device.type == "cpu" and has and _tried() >= _WORTH
+    return device.type == "cpu" and has and _times_as_quick() >= _WORTH
 
 
 @cache
-def _tried() -> float:
+def _times_as_quick() -> float:
     """How many times as quick a matrix product is in bfloat16 on this CPU: the best of a few, in milliseconds each."""
 
     def best(kind: torch.dtype) -> float:

@@ -7,6 +7,8 @@ message alone and exits with 2; `code` is a fixed word for programs.
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+_MOST_WORDS = 300  # characters of a library's own words that are shown
+
 
 class RavlmError(Exception):
     """The base of all errors that a user can mend."""
@@ -105,3 +107,9 @@ class UnknownChoice(RavlmError):
         near = get_close_matches(asked, allowed, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(f"There is no {what} {asked!r}. Choose one of: {', '.join(allowed)}.{hint}")
+
+
+def words_of(error: BaseException) -> str:
+    """What an error of a library says, on one line and not too long."""
+    words = " ".join(str(error).split()) or "no reason given"
+    return f"{words[:_MOST_WORDS]}..." if len(words) > _MOST_WORDS else words

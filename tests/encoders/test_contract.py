@@ -1,9 +1,11 @@
 """What every encoder promises, whichever library it is of: gradients, modes, folders, cards, fingerprints."""
 
 import json
+import shutil
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from ravlm.encoders.base import Encoder
 from ravlm.encoders.choose import KINDS, load_encoder
 from ravlm.encoders.joint import JointEncoder
 from ravlm.encoders.pictures import stack_pictures
+from ravlm.encoders.timm_visual import TimmVisualEncoder
 from ravlm.tensors import Encoded
 
 BLOCKS = {  # what the last two blocks are called, and what stands behind the last
@@ -229,3 +232,28 @@ def test_an_earlier_layer_is_saved_and_stops_what_learns(folders: Folders, name:
 def test_there_are_twelve_families_and_more() -> None:
     assert len(VISUAL) + len(LANGUAGE) >= 16
     assert len(LONG) > 200
+
+
+def test_what_is_pushed_is_the_saved_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, object] = {}
+
+    class Hub:
+        """The calls that the mixin makes of the hub's client."""
+
+        def __init__(self, **_: object) -> None: ...
+
+        def create_repo(self, repo_id: str, **_: object) -> SimpleNamespace:
+            return SimpleNamespace(repo_id=repo_id)
+
+        def upload_folder(self, *, repo_id: str, folder_path: Path, **_: object) -> str:
+            shutil.copytree(folder_path, tmp_path / "pushed")
+            sent["to"] = repo_id
+            return "done"
+
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Hub)
+    torch.manual_seed(0)
+    encoder = TimmVisualEncoder.from_architecture("test_resnet", image_size=32)
+    encoder.push_to_hub("owner/eye")
+    assert sent["to"] == "owner/eye"
+    assert load_encoder(tmp_path / "pushed").fingerprint() == encoder.fingerprint()
+    assert encoder.fingerprint() in (tmp_path / "pushed" / "README.md").read_text(encoding="utf-8")

@@ -85,9 +85,9 @@ def encode(
     if read.kind == "text" and (views > 1 or skip_damaged):
         raise ConfigError(f"{source} holds texts, and --views and --skip-damaged are for pictures. Leave them out.")
     require_models()
+    from ravlm.device import PRECISIONS
     from ravlm.encoders.features.cache import FeatureCache
     from ravlm.encoders.features.extract import Extractor
-    from ravlm.encoders.features.plan import PRECISIONS
 
     if precision not in PRECISIONS:
         raise UnknownChoice("precision", precision, PRECISIONS)

@@ -87,17 +87,10 @@ def _cache(folder: Path) -> "FeatureCache":
 
 def device_and_precision(config: "RunConfig") -> tuple[str, str]:
     """Where a run of this configuration computes, and in which numbers."""
-    import torch
-
-    from ravlm.device import autocast, choose_device
+    from ravlm.device import choose_device, device_name, precision_of
 
     device = choose_device()
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
-    if device.type == "cpu":
-        threads = torch.get_num_threads()
-        name += f" ({threads} thread{'s' * (threads != 1)})"
-    mixed = isinstance(autocast(device, config.training.precision), torch.autocast)
-    return name, "bfloat16" if mixed else "float32"
+    return device_name(device), precision_of(device, config.training.precision)
 
 
 def has_checkpoint(out: Path) -> bool:

@@ -15,7 +15,7 @@ from torch import nn
 
 import ravlm
 from ravlm.encoders.faults import named, refuse
-from ravlm.errors import ConfigError, FormatError, PathError
+from ravlm.errors import ConfigError, FormatError, PathError, words_of
 from ravlm.safe.files import write_bytes_atomic, write_text_atomic
 from ravlm.safe.hub import Fetched, check_weights, fetch
 
@@ -284,10 +284,9 @@ def load_weights(module: nn.Module, folder: Path) -> None:
     try:
         module.load_state_dict(load((folder / WEIGHTS).read_bytes()))
     except (OSError, ValueError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise FormatError(
-            f"The weights in {folder / WEIGHTS} can't be used ({type(error).__name__}: {reason}). They must be those "
-            f"that were saved with the {CONFIG} beside them: copy the folder again."
+            f"The weights in {folder / WEIGHTS} can't be used ({type(error).__name__}: {words_of(error)}). They must "
+            f"be those that were saved with the {CONFIG} beside them: copy the folder again."
         ) from error
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from ravlm.errors import ConfigError
+from ravlm.errors import ConfigError, words_of
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _NEAR = 3
@@ -53,8 +53,7 @@ def building(
             found = _UNEXPECTED.search(str(error))
             if found is None or found[1] not in left:
                 given = ", ".join(f"{name} = {value!r}" for name, value in left.items())
-                reason = " ".join(str(error).split()) or "no reason given"
-                return [*faults, f"  its sizes don't fit: {reason}. Given: {given or 'no options'}."]
+                return [*faults, f"  its sizes don't fit: {words_of(error)}. Given: {given or 'no options'}."]
             del left[found[1]]
             known = (
                 [] if model_class is None else [name for name in signature(model_class).parameters if name != "self"]
@@ -88,9 +87,9 @@ def _wrapping(wrap: Callable[[Mapping[str, Any]], object], options: Mapping[str,
     except RuntimeError as error:
         if "meta" in str(error):
             return []
-        return [f"  {_given(options)} does not fit: {' '.join(str(error).split())}"]
+        return [f"  {_given(options)} does not fit: {words_of(error)}"]
     except (ValueError, TypeError, AssertionError, AttributeError, LookupError) as error:  # the library's own words
-        return [f"  {_given(options)} does not fit: {' '.join(str(error).split())}"]
+        return [f"  {_given(options)} does not fit: {words_of(error)}"]
     return []
 
 

@@ -6,11 +6,6 @@ import torch
 from jaxtyping import Bool, Float, Num, UInt8
 from torch import Tensor, nn
 
-from ravlm.errors import ConfigError
-
-LAST = -1
-"""The layer at a model's end, its last norm included."""
-
 
 class Normalize(nn.Module):
     """x / divisor, less the mean, over the deviation, for each channel: the numbers that a model was trained with.
@@ -45,17 +40,3 @@ def as_tokens(features: Float[Tensor, "b ..."], *, channels_last: bool = False) 
 def all_there(tokens: Float[Tensor, "b i v"]) -> Bool[Tensor, "b i"]:
     """The mask of tokens that are all there."""
     return torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
-
-
-def check_layer(layer: int, layers: int) -> int:
-    """The layer as -1 (the end) or counted from 0.
-
-    Raises:
-        ConfigError: there is no such layer.
-    """
-    if not -layers <= layer < layers:
-        raise ConfigError(
-            f"layer is {layer}; this encoder has {layers}. Choose -1 for its end, 0 to {layers - 1} for the tokens "
-            f"after that layer, or -2 to -{layers}, counted from the last."
-        )
-    return layer if layer >= LAST else layer + layers

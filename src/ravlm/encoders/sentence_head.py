@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from ravlm.encoders.base import WEIGHTS
-from ravlm.errors import FormatError
+from ravlm.errors import FormatError, words_of
 from ravlm.safe.files import write_bytes_atomic, write_text_atomic
 from ravlm.safe.paths import inside
 
@@ -144,10 +144,9 @@ def _dense(folder: Path) -> tuple[nn.Linear, str]:
         state = load((folder / WEIGHTS).read_bytes())
         layer.load_state_dict({name.removeprefix("linear."): value.to(torch.float32) for name, value in state.items()})
     except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
         raise FormatError(
-            f"The dense layer in {folder} can't be read ({type(error).__name__}: {reason}). It needs a config.json and "
-            f"its weights as {WEIGHTS}; pickled ones are never read."
+            f"The dense layer in {folder} can't be read ({type(error).__name__}: {words_of(error)}). It needs a "
+            f"config.json and its weights as {WEIGHTS}; pickled ones are never read."
         ) from error
     return layer, activation
 

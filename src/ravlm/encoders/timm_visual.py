@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from ravlm.encoders.base import CONFIG, WEIGHTS, Encoder, Trainable, save_weights, write_config
 from ravlm.encoders.faults import building, named, option_faults, refuse, shape_faults
-from ravlm.encoders.pictures import LAST, Normalize, all_there, as_tokens, check_layer
-from ravlm.errors import FormatError
+from ravlm.encoders.layers import LAST, check_layer
+from ravlm.encoders.pictures import Normalize, all_there, as_tokens
+from ravlm.errors import FormatError, words_of
 from ravlm.tensors import Encoded
 
 _NOT_OF_A_MODEL = {*signature(timm.create_model).parameters, *signature(timm.models.build_model_with_cfg).parameters}
-_ONCE = 300  # characters of the library's own words that are shown
 
 
 class TimmVisualEncoder(Encoder):
@@ -176,9 +176,8 @@ class TimmVisualEncoder(Encoder):
         try:
             model = timm.create_model(f"local-dir:{folder}", pretrained=True, **sized)  # with its classifier: strictly
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:_ONCE]
             raise FormatError(
-                f"The weights in {folder} are not those of {architecture!r} ({reason}). Copy the folder again."
+                f"The weights in {folder} are not those of {architecture!r} ({words_of(error)}). Copy the folder again."
             ) from error
         return cls(model, **{"layer": about.get("layer", LAST), **options})
 

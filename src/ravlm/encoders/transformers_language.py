@@ -13,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from ravlm.encoders.base import Encoder, Trainable, write_config
 from ravlm.encoders.faults import named, option_faults, refuse, shape_faults
-from ravlm.encoders.pictures import LAST, check_layer
+from ravlm.encoders.layers import LAST, check_layer
 from ravlm.encoders.sentence_head import (
     POOLINGS,
     Pooling,

@@ -21,14 +21,13 @@ from transformers.utils import logging
 
 from ravlm.encoders.base import CONFIG
 from ravlm.encoders.faults import building, named
-from ravlm.errors import FormatError
+from ravlm.errors import FormatError, words_of
 
 VISUAL_SIDE, TEXT_SIDE = ("vision_model", "visual_projection"), ("text_model", "text_projection")
 JOINT_TYPES = ("altclip", "chinese_clip", "clip", "metaclip_2", "siglip", "siglip2")
 _LEFT_OUT = {"timm_wrapper", "timm_backbone", "vit_mae"}  # timm has a class of its own; the last sees at random
 _ABOUT_A_FILE = ("transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype", "ravlm")
 _NO_POOLER = {"add_pooling_layer": False}  # BERT's and ViT's is made for other tasks, and often not in the file
-_ONCE = 300  # characters of a library's own words that are shown
 
 
 @contextmanager
@@ -95,9 +94,9 @@ def load_model(folder: Path, *, left_out: Sequence[str] = (), text: bool = False
                 **extra,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:_ONCE]
         raise FormatError(
-            f"The encoder in {folder} can't be loaded ({type(error).__name__}: {reason}). Copy the folder again."
+            f"The encoder in {folder} can't be loaded ({type(error).__name__}: {words_of(error)}). Copy the folder "
+            "again."
         ) from error
     missing = sorted(name for name in report["missing_keys"] if not name.startswith(tuple(left_out)))
     if missing:
@@ -115,8 +114,9 @@ def _described(folder: Path, *, text: bool) -> tuple[Any, Any, dict[str, bool]]:
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:_ONCE]
-        raise FormatError(f"The configuration in {folder} can't be used: {reason}. Copy the folder again.") from error
+        raise FormatError(
+            f"The configuration in {folder} can't be used: {words_of(error)}. Copy the folder again."
+        ) from error
     return config, _auto(config, text=text), _pooler(config)
 
 

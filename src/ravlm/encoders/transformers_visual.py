@@ -16,8 +16,9 @@ from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPI
 
 from ravlm.encoders.base import Encoder, Trainable, write_config
 from ravlm.encoders.faults import option_faults, refuse, shape_faults
+from ravlm.encoders.layers import LAST, check_layer
 from ravlm.encoders.patches import Patches
-from ravlm.encoders.pictures import LAST, Normalize, all_there, as_tokens, check_layer
+from ravlm.encoders.pictures import Normalize, all_there, as_tokens
 from ravlm.encoders.transformers_parts import (
     TEXT_SIDE,
     build_model,

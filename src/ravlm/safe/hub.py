@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ravlm.errors import FormatError, HubError, PathError
+from ravlm.errors import FormatError, HubError, PathError, words_of
 from ravlm.optional import require
 
 _FETCHED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 _LEFT = ["onnx/*", "openvino/*", "*.onnx", "original/*"]
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-_REASON = 300  # characters of the hub's own words that are shown
 
 
 @dataclass(frozen=True)
@@ -107,11 +106,9 @@ def _could_be_a_name(name: str) -> bool:
 
 def _unreachable(name: str, revision: str | None, error: Exception) -> HubError:
     what = f"{name!r}" if revision is None else f"{name!r} at revision {revision!r}"
-    reason = " ".join(str(error).split())
-    reason = f"{reason[:_REASON]}..." if len(reason) > _REASON else reason
     return HubError(
-        f"The hub did not give {what} ({type(error).__name__}: {reason}), and there is no such folder here. Check "
-        f"the name. Without the hub there are three ways: a folder that `hf download {name} --local-dir FOLDER` wrote "
-        "elsewhere, given in place of the name; another machine's cache, copied here and named by HF_HOME, with "
+        f"The hub did not give {what} ({type(error).__name__}: {words_of(error)}), and there is no such folder here. "
+        f"Check the name. Without the hub there are three ways: a folder that `hf download {name} --local-dir FOLDER` "
+        "wrote elsewhere, given in place of the name; another machine's cache, copied here and named by HF_HOME, with "
         "HF_HUB_OFFLINE=1; or random weights, with an `architecture` in place of the source."
     )

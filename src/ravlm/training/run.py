@@ -13,10 +13,9 @@ from torch import Tensor
 
 import ravlm
 from ravlm.data.dataset import Dataset
-from ravlm.device import choose_device
+from ravlm.device import Precision, choose_device, precision_of
 from ravlm.encoders.base import Encoder
 from ravlm.encoders.features.cache import FeatureCache
-from ravlm.encoders.features.plan import Precision, precision_of
 from ravlm.errors import ConfigError, PathError, TrainingError
 from ravlm.knowledge.build import build
 from ravlm.knowledge.keep import keep_base

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from pictures import encoded, noise, picture
+from ravlm.device import precision_of
 from ravlm.encoders.compact_language import CompactLanguageEncoder
 from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.encoders.features.cache import FeatureCache
 from ravlm.encoders.features.extract import Extractor
 from ravlm.encoders.features.loading import longest_of, pixels_of
-from ravlm.encoders.features.plan import precision_of
 from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.errors import ConfigError, ImageError, PathError, UnknownChoice
 from ravlm.safe.images import decode_image

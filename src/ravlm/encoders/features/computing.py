@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ravlm.device import autocast
+from ravlm.device import autocast, device_name, precision_of
 from ravlm.encoders.features.cache import Features
 from ravlm.encoders.features.inference import ready
-from ravlm.encoders.features.plan import device_name, memory, precision_of, tried
+from ravlm.encoders.features.plan import memory, tried
 from ravlm.encoders.pictures import stack_pictures
 from ravlm.tensors import Encoded, TextBatch
 
@@ -45,7 +45,7 @@ class Computing:
         made: list[Features] = []
         while len(made) < len(pictures):
             part = pictures[len(made) : len(made) + self.batch]
-            encoded = self._tried(stack_pictures(part), len(part))
+            encoded = self._run(stack_pictures(part), len(part))
             made.extend(self._rows(encoded, tokens) if encoded else [])
         return made
 
@@ -55,11 +55,11 @@ class Computing:
         while len(made) < len(texts.ids):
             rows = slice(len(made), len(made) + self.batch)
             part = _trimmed(TextBatch(texts.ids[rows], texts.mask[rows], texts.offsets[rows]))
-            encoded = self._tried(part, len(part.ids))
+            encoded = self._run(part, len(part.ids))
             made.extend(self._rows(encoded, tokens) if encoded else [])
         return made
 
-    def _tried(self, batch: Tensor | TextBatch, rows: int) -> Encoded | None:
+    def _run(self, batch: Tensor | TextBatch, rows: int) -> Encoded | None:
         """What the model makes of a batch; None when the memory did not suffice, and `batch` is halved then."""
         try:
             with torch.inference_mode(), autocast(self.device, self.precision):

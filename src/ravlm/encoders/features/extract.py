@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ravlm.device import choose_device
+from ravlm.device import Precision, choose_device
 from ravlm.encoders.features import views as drawn
 from ravlm.encoders.features.cache import FeatureCache, Features, cache_key
 from ravlm.encoders.features.computing import Computing
 from ravlm.encoders.features.loading import Region, content_of, pixels_of
-from ravlm.encoders.features.plan import Precision, cores
+from ravlm.encoders.features.plan import cores
 from ravlm.errors import ConfigError, ImageError
 from ravlm.tensors import TextBatch
 

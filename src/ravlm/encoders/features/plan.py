@@ -1,20 +1,16 @@
-"""Where features are computed, how precisely, and what memory that takes."""
+"""What computing features takes: the cores that decode, a small input to try, memory."""
 
 import os
 import random
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ravlm.device import quicker_in_bfloat16
 from ravlm.encoders.pictures import stack_pictures
-from ravlm.errors import UnknownChoice
 from ravlm.tensors import Encoded
 
-Precision = Literal["auto", "float32", "bfloat16"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16")
 _TOKENS = 128  # of a text, where its memory is told
 _SIDE = 256  # pixels of the picture that is tried
 
@@ -22,30 +18,6 @@ _SIDE = 256  # pixels of the picture that is tried
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def precision_of(device: torch.device, asked: str) -> Precision:
-    """`float32` or `bfloat16`, as asked; on `auto` bfloat16 where the processor is quicker in it.
-
-    Raises:
-        UnknownChoice: there is no such precision.
-    """
-    for precision in PRECISIONS:
-        if asked == precision != "auto":
-            return precision
-    if asked != "auto":
-        raise UnknownChoice("precision", asked, PRECISIONS)
-    return "bfloat16" if quicker_in_bfloat16(device) else "float32"
-
-
-def device_name(device: torch.device) -> str:
-    """A device as people know it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    if device.type == "cpu":
-        threads = torch.get_num_threads()
-        return f"CPU ({threads} thread{'s' * (threads != 1)})"
-    return device.type.upper()
 
 
 def tried(encoder: Any, model: nn.Module, device: torch.device) -> Encoded:
