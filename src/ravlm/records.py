@@ -3,11 +3,17 @@
 Axis letters and tensors live in `ravlm.tensors`; the text formats of a dataset in `ravlm.lines`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 AnswerKind = Literal["answers", "all_of", "number", "choice", "captions"]
+PieceKind = Literal["question", "key term", "title", "alias", "label", "caption", "rewriting", "region"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,63 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Filters:
+    """What may be found at all: entries of one of these sources, in one of these languages, with all of these values.
+
+    An empty field lets everything through. The language is the passage's, or where an entry or its picture is ranked,
+    the entry's; `meta` are (key, value) pairs of the entry's own `meta`.
+    """
+
+    sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    meta: tuple[tuple[str, str | int | float | bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one step added to a query: words, or a view of a picture, and how much it weighs beside the others.
+
+    `origin` says where it comes from: the id of an entry, the name of a region or of a model.
+    """
+
+    kind: PieceKind
+    weight: float = 1.0
+    text: str = ""
+    image: Image | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of a retriever.
+
+    `pieces` are what retrieval compares with the knowledge; without pieces of words the text stands alone with weight
+    1, and without views so do the pictures, whole. `language` is that of the text, None where it is not known.
+    """
+
+    text: str = ""
+    images: tuple[Image, ...] = ()
+    language: str | None = None
+    filters: Filters = Filters()
+    pieces: tuple[Piece, ...] = ()
+    id: str = ""
+
+    @property
+    def words(self) -> tuple[Piece, ...]:
+        """The pieces of words."""
+        found = tuple(piece for piece in self.pieces if piece.image is None)
+        return found or ((Piece("question", text=self.text),) if self.text else ())
+
+    @property
+    def views(self) -> tuple[Piece, ...]:
+        """The pieces that are views of pictures."""
+        found = tuple(piece for piece in self.pieces if piece.image is not None)
+        return found or tuple(Piece("region", image=image, origin="whole") for image in self.images)
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """Something that retrieval found: a passage, or an entry's picture (then `passage_id` is None).
+    """Something that retrieval found: a passage, an entry's picture (`passage_id` is None), or an entry (both are).
 
     `scores` has one value a stage, e.g. {"image": .83, "tfidf": .41}; `rank` counts from 1.
     """

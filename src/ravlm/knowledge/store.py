@@ -19,6 +19,7 @@ from lance.dataset import LanceDataset
 
 from ravlm.errors import ConflictError, KnowledgeCorrupt, KnowledgeError, PathError
 from ravlm.knowledge.changes import Plan, added, ids_of, of_source, planned, stamp_of, without
+from ravlm.knowledge.differences import Differences, between
 from ravlm.knowledge.pictures import (
     PICTURES_ONLY,
     TURN_ID,
@@ -160,6 +161,21 @@ class KnowledgeBase:
         for batch in self._entries.scan(["id", "hash", "record"], 1000, where):
             found.update(whole_hashes(batch))
         return found
+
+    def differences(self, version: int, fingerprint: str) -> Differences:
+        """What changed from a version, which had this fingerprint, to the one that is read, at the change's cost.
+
+        Raises:
+            KnowledgeError: that version is not kept any more, or had another fingerprint: it is another base's.
+        """
+        before = self._entries.at(version)
+        found = stamp_of(before, self.location).fingerprint
+        if found != fingerprint:
+            raise KnowledgeError(
+                f"Version {version} of {self.location} has the fingerprint {found[:12]}, and {fingerprint[:12]} was "
+                "asked for. That is another base's version, or one from before a restore."
+            )
+        return between(before, self._entries.pinned, self.location)
 
     def sources_of(self, ids: Sequence[str]) -> dict[str, str]:
         """The sources of those of these entries that are there, by id."""

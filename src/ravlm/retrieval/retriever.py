@@ -1,0 +1,72 @@
+"""What every retriever is: queries in, ranked hits out, and for each hit what each piece of the query gave to it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ravlm.errors import ConfigError, QuestionError
+from ravlm.knowledge.store import KnowledgeBase
+from ravlm.records import Hit, Piece, Query
+
+Reads = Literal["words", "views", "words or views"]
+Progress = Callable[[str, int, int], None]
+"""Called with (what goes on, steps done, steps in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """How much of a hit's score came from one piece of the query, in one stage."""
+
+    piece: Piece
+    stage: str
+    amount: float
+
+
+class Retriever(ABC):
+    """Finds knowledge for queries. The base class checks what is asked; a retriever writes `_search`.
+
+    `stage` is the name under which its scores stand in a hit; `reads` says what a query must have for it.
+    """
+
+    stage: ClassVar[str]
+    reads: ClassVar[Reads]
+
+    def search(self, queries: Sequence[Query], k: int = 10) -> list[list[Hit]]:
+        """The k best hits of each query, best first, ties by id; fewer where there are no more.
+
+        The same queries give the same hits and scores, whatever the number of threads.
+
+        Raises:
+            ConfigError: k is below 1.
+            QuestionError: a query has nothing that this retriever reads.
+        """
+        if k < 1:
+            raise ConfigError(f"{k} hits were asked for. Ask for 1 or more.")
+        for number, query in enumerate(queries):
+            self._check(query, query.id or f"number {number + 1}")
+        return self._search(queries, k) if queries else []
+
+    @abstractmethod
+    def _search(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
+        """As `search`, of queries that are checked; at least one."""
+
+    @abstractmethod
+    def explain(self, query: Query, hits: Sequence[Hit]) -> list[list[Contribution]]:
+        """For each hit of a query, what its pieces gave to the score; the amounts add up to the stage's score."""
+
+    @abstractmethod
+    def refresh(self, knowledge: KnowledgeBase) -> bool:
+        """Follow a knowledge base to the version that it reads; True when there was something to do."""
+
+    def _check(self, query: Query, name: str) -> None:
+        there = {"words": bool(query.words), "views": bool(query.views)}
+        there["words or views"] = any(there.values())
+        if there[self.reads]:
+            return
+        found = " and ".join(what for what, has in (("words", query.words), ("a picture", query.views)) if has)
+        wish = {"words": "words", "views": "a picture", "words or views": "words or a picture"}[self.reads]
+        raise QuestionError(
+            f"The query {name!r} has {found or 'neither words nor a picture'}, and retrieval by {self.stage} needs "
+            f"{wish}. Give it, or choose another retriever."
+        )

@@ -1,0 +1,207 @@
+"""What an index ranks, row by row: which passage, entry or picture each row is, and what filters ask of it."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ravlm.knowledge.passages import passages, texts_of
+from ravlm.knowledge.rows import canonical, content_hash
+from ravlm.records import Entry, Filters, Hit
+
+Unit = Literal["passage", "entry", "picture"]
+Mask = npt.NDArray[np.bool_]
+_SCHEMA = pa.schema(
+    [
+        pa.field("entry_id", pa.large_string(), nullable=False),
+        pa.field("passage_id", pa.large_string()),
+        pa.field("image_id", pa.large_string()),
+        pa.field("source", pa.large_string(), nullable=False),
+        pa.field("language", pa.large_string(), nullable=False),
+        pa.field("meta", pa.large_string(), nullable=False),
+        pa.field("hash", pa.binary(32), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that an index ranks. `text` is what is indexed of it, empty for a picture; `hash` is the entry's."""
+
+    entry_id: str
+    passage_id: str | None
+    image_id: str | None
+    source: str
+    language: str
+    meta: str
+    hash: bytes
+    text: str
+
+
+def rows_of(entry: Entry, unit: Unit) -> Iterator[Row]:
+    """The rows of an entry: its passages, itself, or its pictures.
+
+    A passage is indexed with the title of its entry and section before it: a passage that says "it" is found by what
+    it is about.
+    """
+    meta = json.dumps(dict(entry.meta), sort_keys=True, ensure_ascii=False) if entry.meta else ""
+    content = content_hash(canonical(entry))
+    if unit == "picture":
+        for image_id in entry.images:
+            yield Row(entry.id, None, image_id, entry.source, entry.language, meta, content, "")
+    elif unit == "entry":
+        texts = [entry.title, *(part for title, text, _ in texts_of(entry) for part in (title, text))]
+        yield Row(entry.id, None, None, entry.source, entry.language, meta, content, _joined(texts))
+    else:
+        for passage in passages(entry):
+            text = _joined([entry.title, passage.section, passage.text])
+            yield Row(entry.id, passage.id, None, entry.source, passage.language, meta, content, text)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "\n".join(text for text in texts if text)
+
+
+class Rows:
+    """The rows of an index in the order in which they were added. Those of changed entries are dropped, not moved."""
+
+    def __init__(self, table: pa.Table | None = None, alive: Mask | None = None) -> None:
+        self.table: pa.Table = _SCHEMA.empty_table() if table is None else table
+        self.alive: Mask = np.ones(len(self.table), dtype=np.bool_) if alive is None else alive
+        self._masks = lru_cache(maxsize=16)(self._mask)
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> "Rows":
+        """Rows as they come."""
+        columns = {name: [getattr(row, name) for row in rows] for name in _SCHEMA.names}
+        return cls(pa.table(columns, schema=_SCHEMA))
+
+    def __len__(self) -> int:
+        """Rows, dropped ones too."""
+        return len(self.table)
+
+    @property
+    def count(self) -> int:
+        """Rows that are there."""
+        return int(np.count_nonzero(self.alive))
+
+    def add(self, rows: "Rows") -> None:
+        """Put rows after the last one."""
+        self.table = pa.concat_tables([self.table, rows.table])
+        self.alive = np.concatenate([self.alive, rows.alive])
+        self._masks.cache_clear()
+
+    def drop(self, entry_ids: Collection[str]) -> int:
+        """Drop the rows of entries; returns how many were there."""
+        found = pc.is_in(self.table["entry_id"], pa.array(list(entry_ids), pa.large_string()))
+        gone = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_) & self.alive
+        self.alive = self.alive & ~gone
+        self._masks.cache_clear()
+        return int(np.count_nonzero(gone))
+
+    def allowed(self, filters: Filters) -> Mask | None:
+        """Which rows may be found [n]; None where all may."""
+        if filters == Filters() and self.alive.all():
+            return None
+        return self._masks(filters)
+
+    def hashes(self) -> dict[str, bytes]:
+        """The content hash of every entry that has rows."""
+        there = self.table.select(["entry_id", "hash"]).filter(pa.array(self.alive))
+        return dict(zip(there["entry_id"].to_pylist(), there["hash"].to_pylist(), strict=True))
+
+    def id(self, row: int) -> str:
+        """What ties are broken by: the passage's id, else the entry's, and behind it the picture's."""
+        passage, image = self._value("passage_id", row), self._value("image_id", row)
+        if passage is not None:
+            return passage
+        return self.entry(row) if image is None else f"{self.entry(row)}#{image}"
+
+    def entry(self, row: int) -> str:
+        """The id of a row's entry."""
+        return str(self._value("entry_id", row))
+
+    def ranked(self, rows: Sequence[int], scores: Sequence[float], k: int) -> list[tuple[int, float]]:
+        """The k best of some rows with their scores, best first, ties by id."""
+        found = [(-float(score), self.id(int(row)), int(row)) for row, score in zip(rows, scores, strict=True)]
+        return [(row, -negative) for negative, _, row in sorted(found)[:k]]
+
+    def hits(self, ranked: Sequence[tuple[int, float]], stage: str) -> list[Hit]:
+        """Rows with their scores as hits."""
+        return [
+            Hit(self.entry(row), self._value("passage_id", row), self._value("image_id", row), rank, {stage: score})
+            for rank, (row, score) in enumerate(ranked, 1)
+        ]
+
+    def of_hits(self, hits: Sequence[Hit]) -> list[int | None]:
+        """The row of each hit; None for one that is not here."""
+        wanted = pa.array(sorted({hit.entry_id for hit in hits}), pa.large_string())
+        found = pc.indices_nonzero(pc.is_in(self.table["entry_id"], wanted)).to_pylist()
+        there = self.table.select(["entry_id", "passage_id", "image_id"]).take(found).to_pylist()
+        place = {tuple(row.values()): at for row, at in zip(there, found, strict=True) if self.alive[at]}
+        return [place.get((hit.entry_id, hit.passage_id, hit.image_id)) for hit in hits]
+
+    def rows_by_entry(self, entry_ids: Sequence[str]) -> dict[str, list[int]]:
+        """The rows that are there of each of some entries."""
+        wanted = pa.array(list(entry_ids), pa.large_string())
+        found = pc.indices_nonzero(pc.is_in(self.table["entry_id"], wanted)).to_pylist()
+        made: dict[str, list[int]] = {entry_id: [] for entry_id in entry_ids}
+        for row in found:
+            if self.alive[row]:
+                made[self.entry(row)].append(row)
+        return made
+
+    def compact(self) -> npt.NDArray[np.int64]:
+        """Let go of dropped rows; returns the old places of those that stay, in order."""
+        kept = np.flatnonzero(self.alive)
+        self.table = self.table.take(pa.array(kept)).combine_chunks()
+        self.alive = np.ones(len(kept), dtype=np.bool_)
+        self._masks.cache_clear()
+        return kept
+
+    def save(self, path: Path) -> None:
+        """Write the rows, dropped ones marked, as an Arrow file."""
+        marked = self.table.append_column("alive", pa.array(self.alive))
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, marked.schema) as writer:
+            writer.write_table(marked)
+
+    @classmethod
+    def load(cls, path: Path) -> "Rows":
+        """Rows that `save` wrote, mapped into memory."""
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        alive = np.array(table["alive"].to_numpy(), dtype=np.bool_)
+        return cls(table.drop_columns(["alive"]), alive)
+
+    def _value(self, column: str, row: int) -> str | None:
+        value: str | None = self.table[column][row].as_py()
+        return value
+
+    def _mask(self, filters: Filters) -> Mask:
+        mask = self.alive
+        for column, wanted in (("source", filters.sources), ("language", filters.languages)):
+            if wanted:
+                found = pc.is_in(self.table[column], pa.array(list(wanted), pa.large_string()))
+                mask = mask & found.to_numpy(zero_copy_only=False)
+        if filters.meta:
+            distinct = pc.dictionary_encode(self.table["meta"].combine_chunks())
+            fits = np.array([_fits(meta, filters.meta) for meta in distinct.dictionary.to_pylist()], dtype=np.bool_)
+            mask = mask & fits[distinct.indices.to_numpy()]
+        return mask
+
+
+def _fits(meta: str, wanted: Sequence[tuple[str, Any]]) -> bool:
+    """Whether an entry's metadata has all of these values; of a list, whether it holds them."""
+    values: Mapping[str, Any] = json.loads(meta) if meta else {}
+    return all(value == values.get(key) or _holds(values.get(key), value) for key, value in wanted)
+
+
+def _holds(found: Any, value: Any) -> bool:
+    return isinstance(found, list) and value in found
