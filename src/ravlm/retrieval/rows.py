@@ -143,9 +143,9 @@ class Rows:
     def of_hits(self, hits: Sequence[Hit]) -> list[int | None]:
         """The row of each hit; None for one that is not here."""
         wanted = pa.array(sorted({hit.entry_id for hit in hits}), pa.large_string())
-        found = pc.indices_nonzero(pc.is_in(self.table["entry_id"], wanted)).to_pylist()
+        found = pc.indices_nonzero(pc.is_in(self.table["entry_id"], wanted))
         there = self.table.select(["entry_id", "passage_id", "image_id"]).take(found).to_pylist()
-        place = {tuple(row.values()): at for row, at in zip(there, found, strict=True) if self.alive[at]}
+        place = {tuple(row.values()): at for row, at in zip(there, found.to_pylist(), strict=True) if self.alive[at]}
         return [place.get((hit.entry_id, hit.passage_id, hit.image_id)) for hit in hits]
 
     def rows_by_entry(self, entry_ids: Sequence[str]) -> dict[str, list[int]]:
