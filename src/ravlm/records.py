@@ -200,7 +200,8 @@ class Answer:
     """A model's answer. `confidence` is a probability in [0, 1]; `abstained` says that nothing found answers it.
 
     `weights` are the fusion's weights over image, question and knowledge where the mode has them; `alternatives`
-    are the next best answers with their probabilities; `timings` are seconds by step.
+    are the next best answers with their probabilities; `timings` are seconds by step. `version` is that of the
+    knowledge base that was answered from, `behind` how many versions newer the base was when the answer was given.
     """
 
     text: str
@@ -211,3 +212,5 @@ class Answer:
     alternatives: tuple[tuple[str, float], ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    version: int = 0
+    behind: int = 0

@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from coloured_dataset import ASKED, NEW, THINGS, UNSEEN, article, colours, name, photo
 from command import Ravlm
 from pictures import declared_jpeg, declared_png, encoded, noise, picture
+from ravlm.knowledge.store import KnowledgeBase
 from small_dataset import lines_of, write_lines
 
 TOLD = name(7001)  # names that no text of the dataset holds
@@ -139,3 +141,20 @@ def test_bad_input_ends_in_2_and_changes_nothing(
     assert said in outcome.err
     assert "Traceback" not in outcome.err
     assert sorted(Path().rglob("*")) == before
+
+
+def test_an_answer_says_how_far_it_is_behind(model: Path, coloured: Path) -> None:
+    from ravlm.answering.answerer import Answerer
+    from ravlm.safe.images import read_image
+
+    thing = UNSEEN[1]
+    shown = read_image(coloured / f"images/test-{thing}-0.png")
+    answerer = Answerer.open(model)
+    before = answerer.ask(shown, ASKED["keeper"])
+    assert (before.version, before.behind) == (answerer.knowledge.version, 0)
+    KnowledgeBase.open(model).upsert([replace(KnowledgeBase.open(model).get(thing), text=article(TOLD, "Basel"))])
+    late = answerer.ask(shown, ASKED["keeper"], follow=False)
+    assert (late.text, late.version, late.behind) == (before.text, before.version, answerer.behind)
+    assert late.behind > 0
+    now = answerer.ask(shown, ASKED["keeper"])
+    assert (now.text, now.behind, now.version > before.version) == (TOLD, 0, True)

@@ -74,6 +74,11 @@ class Answerer:
         model, knowledge, images = load_model(folder, device)
         return cls(model, knowledge, images, folder / INDEX)
 
+    @property
+    def behind(self) -> int:
+        """By how many versions the knowledge base is newer than what is answered from."""
+        return self.knowledge.latest() - self.knowledge.version
+
     def refresh(self) -> bool:
         """Move to the newest version of the knowledge base; True when it had changed."""
         self.knowledge.refresh()
@@ -87,19 +92,23 @@ class Answerer:
         if self._index is not None:
             self._images.save(self._index)
 
-    def ask(self, image: Image.Image, question: str, language: str | None = None) -> Answer:
+    def ask(self, image: Image.Image, question: str, language: str | None = None, *, follow: bool = True) -> Answer:
         """Answer one question about one picture, from the newest version of the knowledge.
+
+        With `follow` off, the version last refreshed to is answered from; the answer says how far it is behind.
 
         Raises:
             QuestionError: the question is empty or longer than `LONGEST_QUESTION` characters.
         """
         question = check_question(question)
         began = time.perf_counter()
-        self.refresh()
+        if follow:
+            self.refresh()
         refreshed = time.perf_counter()
         answered = self.answer([Asked(image, question, language or guess_language(question))])[0].answer
         now = time.perf_counter()
-        return replace(answered, timings={"refresh": refreshed - began, "answer": now - refreshed})
+        timings = {"refresh": refreshed - began, "answer": now - refreshed}
+        return replace(answered, timings=timings, version=self.knowledge.version, behind=self.behind)
 
     @torch.no_grad()
     def answer(

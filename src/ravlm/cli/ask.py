@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ravlm.cli.console import emit_json, examples, say
+from ravlm.cli.console import emit_json, examples, say, warn
 
 if TYPE_CHECKING:
     from ravlm.answering.answerer import Answerer
@@ -39,6 +39,8 @@ def ask(
     answerer = Answerer.open(model)
     answer = answerer.ask(picture, question, language)
     _keep_index(answerer, model)
+    if answer.behind:
+        warn(f"The knowledge base has changed since: this is of version {answer.version}. Ask again.")
     if as_json:
         emit_json(asdict(answer))
         return

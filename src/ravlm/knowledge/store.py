@@ -112,10 +112,14 @@ class KnowledgeBase:
         """
         return self._stamp.fingerprint
 
+    def latest(self) -> int:
+        """The number of the newest version, which may be another than the one that is read."""
+        return self._entries.latest()
+
     def refresh(self) -> bool:
         """Move to the newest version; True when it is another."""
         before = self.version
-        if self._entries.latest() != before:
+        if self.latest() != before:
             self._pin(None)
         return self.version != before
 
