@@ -68,12 +68,13 @@ class Filters:
     """What may be found at all: entries of one of these sources, in one of these languages, with all of these values.
 
     An empty field lets everything through. The language is the passage's, or where an entry or its picture is ranked,
-    the entry's; `meta` are (key, value) pairs of the entry's own `meta`.
+    the entry's; `meta` are (key, value) pairs of the entry's own `meta`; `entries` are the ids of the only ones.
     """
 
     sources: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     meta: tuple[tuple[str, str | int | float | bool], ...] = ()
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

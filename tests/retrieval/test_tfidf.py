@@ -1,11 +1,17 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
 from builders import passage
-from ravlm.records import Passage
-from ravlm.retrieval.tfidf import TfidfIndex, words
+from ravlm.errors import IndexStale
+from ravlm.knowledge.store import KnowledgeBase
+from ravlm.records import Entry, Passage, Piece, Query
+from ravlm.retrieval.tfidf import TfidfIndex, TfidfRetriever
+from ravlm.retrieval.words import Analyzer, words
 
 TEXTS = {
     "armenia": ["The capital of Armenia is Yerevan.", "The calling code is +374."],
@@ -46,3 +52,78 @@ def test_within_an_entry_and_its_language():
 def test_ties_go_by_id_and_nothing_is_found_in_nothing():
     assert [p.id for p, _ in index().search("zzz", k=2)] == ["armenia#0", "armenia#1"]
     assert TfidfIndex([]).search("capital", k=3) == []
+
+
+FRUIT = (
+    Entry("apple", "Apple", text="A red fruit that grows on trees."),
+    Entry("banana", "Banana", text="A yellow fruit, about 18 cm long."),
+    Entry("pear", "梨", text="梨是一种水果。", language="zh"),
+)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> KnowledgeBase:
+    made = KnowledgeBase.create(tmp_path / "kb")
+    made.add(FRUIT)
+    return made
+
+
+def found(retriever: TfidfRetriever, text: str, k: int = 10) -> list[str]:
+    return [hit.entry_id for hit in retriever.search([Query(text)], k)[0]]
+
+
+def test_the_whole_base_is_ranked_and_rows_without_a_shared_term_are_left_out(base: KnowledgeBase):
+    retriever = TfidfRetriever.build(base)
+    assert found(retriever, "red fruits") == ["apple", "banana"]
+    assert found(retriever, "哪种水果") == ["pear"]
+    assert found(retriever, "the of") == found(retriever, "?") == found(retriever, "zebra") == []
+    assert found(retriever, "red fruits", k=1) == ["apple"]
+
+
+def test_amounts_of_pieces_add_up_to_the_cosine(base: KnowledgeBase):
+    retriever = TfidfRetriever.build(base)
+    query = Query(pieces=(Piece("question", 1.0, "red fruit"), Piece("title", 3.0, "banana fruit")))
+    hits = retriever.search([query], 10)[0]
+    for hit, parts in zip(hits, retriever.explain(query, hits), strict=True):
+        assert [part.piece for part in parts] == list(query.words)
+        assert sum(part.amount for part in parts) == pytest.approx(hit.scores["tfidf"])
+    alone = TfidfRetriever.build(base, unit="entry").explain(query, hits)
+    assert alone == [[]] * len(hits), "passages are no rows of an index of entries"
+
+
+def test_kept_and_refreshed_it_is_as_one_built_anew(base: KnowledgeBase, tmp_path: Path):
+    queries = [Query(text) for text in ("red fruit", "水果", "18 cm", "a plum on a tree")]
+    TfidfRetriever.build(base, analyzer=Analyzer(stems=False)).save(tmp_path / "index")
+    base.delete(["apple"])
+    base.add([Entry("plum", "Plum", text="Plums are red or yellow and grow on trees.")])
+    followed = TfidfRetriever.load(tmp_path / "index")
+    with pytest.raises(IndexStale, match="refresh"):
+        followed.check(base)
+    assert followed.refresh(base)
+    assert not followed.refresh(base)
+    followed.save(tmp_path / "index")
+    anew = TfidfRetriever.build(base, analyzer=Analyzer(stems=False))
+    assert TfidfRetriever.load(tmp_path / "index").search(queries) == followed.search(queries) == anew.search(queries)
+    assert "apple" not in found(followed, "red fruit")
+
+
+@pytest.mark.parametrize("entries", [(), (Entry("x", "?!", text="..."),)])
+def test_a_base_without_words_is_one_in_which_nothing_is_found(tmp_path: Path, entries: tuple[Entry, ...]):
+    base = KnowledgeBase.create(tmp_path / "kb")
+    base.upsert(entries)
+    made = TfidfRetriever.build(base)
+    made.save(tmp_path / "index")
+    assert found(made, "fruit") == found(TfidfRetriever.load(tmp_path / "index"), "fruit") == []
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+@pytest.mark.parametrize("harm", [_cut, Path.unlink])
+@pytest.mark.parametrize("role", ["rows", "idf", "terms", "term_rows"])
+def test_a_damaged_index_is_refused(base: KnowledgeBase, tmp_path: Path, role: str, harm: Callable[[Path], None]):
+    TfidfRetriever.build(base).save(tmp_path / "index")
+    harm(next((tmp_path / "index").glob(f"{role}-*")))
+    with pytest.raises(IndexStale, match="damaged"):
+        TfidfRetriever.load(tmp_path / "index")

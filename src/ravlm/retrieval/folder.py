@@ -9,6 +9,7 @@ stamp, then deletes what is not named any more, so a reader finds the old index 
 import fcntl
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from ravlm.errors import FormatError, IndexStale, PathError
-from ravlm.safe.files import write_text_atomic
+from ravlm.safe.files import remove_folder, write_text_atomic
 
 FORMAT = 1
 STAMP = "index.json"
 _LOCK = "lock"
+_WRITTEN = re.compile(r"\w+-[0-9a-f]{8}")  # the name of what a role was written to
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def write_index(
         kind: what reads it: `bm25`, `dense`, ...
         stamp: what it is made from.
         settings: what its reader needs beside its files; JSON.
-        new: for each role a function that writes the file to the path it is given.
+        new: for each role a function that writes the file, or a folder of files, to the path it is given.
         keep: what the folder held; its files stay whose roles are not in `new`.
 
     Raises:
@@ -86,8 +88,12 @@ def write_index(
             }
             write_text_atomic(folder / STAMP, json.dumps(about, ensure_ascii=False, indent=1))
             for path in folder.iterdir():
-                if path.is_file() and path.name not in {STAMP, _LOCK, *files.values()}:
+                if path.name in {STAMP, _LOCK, *files.values()}:
+                    continue
+                if path.is_file():
                     path.unlink(missing_ok=True)
+                elif _WRITTEN.fullmatch(path.name):
+                    remove_folder(path)
     except OSError as error:
         raise PathError(
             f"The index in {folder} can't be written: {error.strerror}. Check the folder, its space and rights."
@@ -107,7 +113,7 @@ def read_index(folder: Path, kind: str) -> Contents:
     if about["kind"] != kind:
         raise PathError(f"The index in {folder} is of kind {about['kind']!r}, and {kind!r} is needed. Build it.")
     for name, wanted in about["files"].values():
-        if not (folder / name).is_file() or _sum(folder / name) != wanted:
+        if not (folder / name).exists() or _sum(folder / name) != wanted:
             raise IndexStale(
                 f"The index in {folder} is damaged: {name} is not what its stamp says. Build it again with `ravlm "
                 "index build`."
@@ -152,6 +158,11 @@ def _sums(folder: Path) -> dict[str, str]:
 
 
 def _sum(path: Path) -> str:
+    """The checksum of a file, or of a folder's files with their names."""
+    if path.is_dir():
+        inside = sorted(file for file in path.rglob("*") if file.is_file())
+        listed = "".join(f"{_sum(file)} {file.relative_to(path).as_posix()}\n" for file in inside)
+        return hashlib.sha256(listed.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -105,4 +105,8 @@ class IndexedRetriever(Retriever):
         if self.stamp.version:
             with suppress(KnowledgeError):
                 return knowledge.differences(self.stamp.version, self.stamp.knowledge)
-        return of_hashes(self.rows.hashes(), knowledge.hashes())
+        return of_hashes(self._hashes(), knowledge.hashes())
+
+    def _hashes(self) -> dict[str, bytes]:
+        """The content hash of every entry that is in the index."""
+        return self.rows.hashes()

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from ravlm.errors import ConfigError, QuestionError
 from ravlm.knowledge.store import KnowledgeBase
@@ -26,11 +26,12 @@ class Contribution:
 class Retriever(ABC):
     """Finds knowledge for queries. The base class checks what is asked; a retriever writes `_search`.
 
-    `stage` is the name under which its scores stand in a hit; `reads` says what a query must have for it.
+    `stage` is the name under which its scores stand in a hit; `reads` says what a query must have for it. Of two
+    retrievers of one kind that are used together, one is given another `stage`.
     """
 
-    stage: ClassVar[str]
-    reads: ClassVar[Reads]
+    stage: str
+    reads: Reads
 
     def search(self, queries: Sequence[Query], k: int = 10) -> list[list[Hit]]:
         """The k best hits of each query, best first, ties by id; fewer where there are no more.
@@ -59,10 +60,13 @@ class Retriever(ABC):
     def refresh(self, knowledge: KnowledgeBase) -> bool:
         """Follow a knowledge base to the version that it reads; True when there was something to do."""
 
-    def _check(self, query: Query, name: str) -> None:
+    def fits(self, query: Query) -> bool:
+        """Whether a query has what this retriever reads."""
         there = {"words": bool(query.words), "views": bool(query.views)}
-        there["words or views"] = any(there.values())
-        if there[self.reads]:
+        return any(there.values()) if self.reads == "words or views" else there[self.reads]
+
+    def _check(self, query: Query, name: str) -> None:
+        if self.fits(query):
             return
         found = " and ".join(what for what, has in (("words", query.words), ("a picture", query.views)) if has)
         wish = {"words": "words", "views": "a picture", "words or views": "words or a picture"}[self.reads]

@@ -1,6 +1,7 @@
 """What an index ranks, row by row: which passage, entry or picture each row is, and what filters ask of it."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -76,6 +77,8 @@ class Rows:
         self.table: pa.Table = _SCHEMA.empty_table() if table is None else table
         self.alive: Mask = np.ones(len(self.table), dtype=np.bool_) if alive is None else alive
         self._masks = lru_cache(maxsize=16)(self._mask)
+        self._columns = lru_cache(maxsize=None)(self._column)
+        self._whole = bool(self.alive.all())
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Rows":
@@ -96,19 +99,19 @@ class Rows:
         """Put rows after the last one."""
         self.table = pa.concat_tables([self.table, rows.table])
         self.alive = np.concatenate([self.alive, rows.alive])
-        self._masks.cache_clear()
+        self._changed()
 
     def drop(self, entry_ids: Collection[str]) -> int:
         """Drop the rows of entries; returns how many were there."""
         found = pc.is_in(self.table["entry_id"], pa.array(list(entry_ids), pa.large_string()))
         gone = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_) & self.alive
         self.alive = self.alive & ~gone
-        self._masks.cache_clear()
+        self._changed()
         return int(np.count_nonzero(gone))
 
     def allowed(self, filters: Filters) -> Mask | None:
         """Which rows may be found [n]; None where all may."""
-        if filters == Filters() and self.alive.all():
+        if self._whole and filters == Filters():
             return None
         return self._masks(filters)
 
@@ -130,14 +133,25 @@ class Rows:
 
     def ranked(self, rows: Sequence[int], scores: Sequence[float], k: int) -> list[tuple[int, float]]:
         """The k best of some rows with their scores, best first, ties by id."""
-        found = [(-float(score), self.id(int(row)), int(row)) for row, score in zip(rows, scores, strict=True)]
-        return [(row, -negative) for negative, _, row in sorted(found)[:k]]
+        values = [float(score) for score in scores]
+        order = sorted(zip(map(float.__neg__, values), map(int, rows), strict=True))
+        if len(set(values)) < len(values):  # an id is looked up only where it decides
+            often = Counter(values)
+            order.sort(key=lambda pair: (pair[0], self.id(pair[1]) if often[-pair[0]] > 1 else ""))
+        return [(row, -negative) for negative, row in order[:k]]
 
     def hits(self, ranked: Sequence[tuple[int, float]], stage: str) -> list[Hit]:
         """Rows with their scores as hits."""
+        return self.hits_of_many([ranked], stage)[0]
+
+    def hits_of_many(self, ranked: Sequence[Sequence[tuple[int, float]]], stage: str) -> list[list[Hit]]:
+        """As `hits`, for many queries at once."""
+        rows = pa.array([row for found in ranked for row, _ in found], pa.int64())
+        names = ("entry_id", "passage_id", "image_id")
+        ids = iter(zip(*(self._columns(n).take(rows).to_pylist() for n in names), strict=True))
         return [
-            Hit(self.entry(row), self._value("passage_id", row), self._value("image_id", row), rank, {stage: score})
-            for rank, (row, score) in enumerate(ranked, 1)
+            [Hit(*next(ids), rank, {stage: score}) for rank, (_, score) in enumerate(found, 1)]  # type: ignore[call-arg]
+            for found in ranked
         ]
 
     def of_hits(self, hits: Sequence[Hit]) -> list[int | None]:
@@ -163,7 +177,7 @@ class Rows:
         kept = np.flatnonzero(self.alive)
         self.table = self.table.take(pa.array(kept)).combine_chunks()
         self.alive = np.ones(len(kept), dtype=np.bool_)
-        self._masks.cache_clear()
+        self._changed()
         return kept
 
     def save(self, path: Path) -> None:
@@ -181,12 +195,22 @@ class Rows:
         return cls(table.drop_columns(["alive"]), alive)
 
     def _value(self, column: str, row: int) -> str | None:
-        value: str | None = self.table[column][row].as_py()
+        value: str | None = self._columns(column)[row].as_py()
         return value
+
+    def _column(self, name: str) -> pa.Array:
+        """A column in one piece, so that its values are found at once."""
+        return self.table[name].combine_chunks()
+
+    def _changed(self) -> None:
+        self._masks.cache_clear()
+        self._columns.cache_clear()
+        self._whole = bool(self.alive.all())
 
     def _mask(self, filters: Filters) -> Mask:
         mask = self.alive
-        for column, wanted in (("source", filters.sources), ("language", filters.languages)):
+        named = {"source": filters.sources, "language": filters.languages, "entry_id": filters.entries}
+        for column, wanted in named.items():
             if wanted:
                 found = pc.is_in(self.table[column], pa.array(list(wanted), pa.large_string()))
                 mask = mask & found.to_numpy(zero_copy_only=False)

@@ -1,39 +1,26 @@
-"""TF-IDF over passages, for English and Chinese words alike. No torch."""
+"""TF-IDF: over a whole base as a retriever, and within one entry as a trained model's reader uses it. No torch."""
 
 import math
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from ravlm.errors import IndexStale
+from ravlm.knowledge.differences import Differences
+from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Passage
-
-_PIECES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+|[^\W\d_]+|\d[\d,.]*\d|\d")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
-
-
-def words(text: str) -> list[str]:
-    """Case-folded words, numbers whole, and Chinese or Japanese characters with their bigrams.
-
-    >>> words("Area: 29,743 km²")
-    ['area', '29,743', 'km', '2']
-    >>> words("首都是")
-    ['首', '都', '是', '首都', '都是']
-    """
-    found: list[str] = []
-    for piece in _PIECES.findall(unicodedata.normalize("NFKC", text).casefold()):
-        if _CJK.match(piece):
-            found += [*piece, *(a + b for a, b in pairwise(piece))]
-        else:
-            found.append(piece)
-    return found
+from ravlm.retrieval.folder import Contents, Stamp
+from ravlm.retrieval.lexical import LexicalRetriever, Reading, Terms, fitted
+from ravlm.retrieval.lexical_matrix import Found, TermMatrix, best, mapped
+from ravlm.retrieval.retriever import Progress
+from ravlm.retrieval.rows import Mask, Rows, Unit
+from ravlm.retrieval.words import Analyzer, words
 
 
 def question_weights(questions: Sequence[str]) -> dict[str, float]:
@@ -102,3 +89,97 @@ class TfidfIndex:
         scores = vectors @ self._query(question)
         order = np.argsort(-scores, kind="stable")[:k]  # ids are sorted
         return [(self.passages[ids[i]], float(scores[i])) for i in order]
+
+
+class TfidfRetriever(LexicalRetriever):
+    """Rows by the cosine of their TF-IDF vectors with the query's: scikit-learn's `TfidfVectorizer`.
+
+    A term's count weighs by its logarithm (`sublinear_tf`), within each piece of a query too. A refresh makes the index
+    anew: every weight hangs on all rows.
+    """
+
+    kind = stage = "tfidf"
+
+    def __init__(
+        self, rows: Rows, stamp: Stamp, matrix: TermMatrix, idf: npt.NDArray[np.float32], unit: Unit, analyzer: Analyzer
+    ) -> None:
+        super().__init__()
+        self.rows, self.stamp, self.unit, self.analyzer = rows, stamp, unit, analyzer
+        self._matrix, self._idf = matrix, idf
+
+    @classmethod
+    def build(
+        cls,
+        knowledge: KnowledgeBase,
+        *,
+        unit: Unit = "passage",
+        analyzer: Analyzer | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Index a base's passages or entries.
+
+        Args:
+            knowledge: the base, at the version that it reads.
+            unit: what is ranked.
+            analyzer: what makes terms of texts.
+            progress: is told how far it is.
+        """
+        analyzer = analyzer or Analyzer()
+        texts = Reading(knowledge, unit, progress)
+        vectorizer = TfidfVectorizer(analyzer=analyzer, sublinear_tf=True, dtype=np.float32)
+        matrix, terms = fitted(vectorizer, texts)
+        idf = vectorizer.idf_ if terms else np.zeros(0, dtype=np.float32)
+        stamp = Stamp(knowledge.fingerprint, version=knowledge.version)
+        return cls(texts.rows, stamp, TermMatrix.of(matrix, terms), idf, unit, analyzer)
+
+    def settings(self) -> dict[str, Any]:
+        """The unit, the analyser, and what searches."""
+        return {
+            "engine": "scikit-learn",
+            "why": f"the weights of {len(self._matrix.terms):,} terms in {self.rows.count:,} {self.names[self.unit]}; "
+            "a change makes the index anew",
+            "unit": self.unit,
+            "analyzer": self.analyzer.settings(),
+        }
+
+    def _best(self, queries: Sequence[Terms], masks: Sequence[Mask | None], k: int) -> list[Found]:
+        return [
+            best(self._matrix.scores(term for piece in self._vector(query) for term in piece), k, mask)
+            for query, mask in zip(queries, masks, strict=True)
+        ]
+
+    def _amounts(self, query: Terms, rows: Sequence[int]) -> npt.NDArray[np.float64]:
+        return np.array([self._matrix.amounts(piece, rows) for piece in self._vector(query)]).reshape(
+            len(query), len(rows)
+        )
+
+    def _vector(self, query: Terms) -> list[list[tuple[int, float]]]:
+        """The parts that the pieces have in the query's vector of unit length: (term, weight) pairs."""
+        parts = []
+        whole: Counter[int] = Counter()
+        for weight, terms in query:
+            counts = Counter(self._matrix.known(terms))
+            part = {t: weight * (1 + math.log(n)) * float(self._idf[t]) for t, n in counts.items()} if weight else {}
+            whole.update(part)
+            parts.append(part)
+        length = math.sqrt(math.fsum(value * value for value in whole.values())) or 1.0
+        return [[(term, value / length) for term, value in part.items()] for part in parts]
+
+    def _follow(self, knowledge: KnowledgeBase, differences: Differences) -> None:
+        made = self.build(knowledge, unit=self.unit, analyzer=self.analyzer)
+        self.rows, self._matrix, self._idf = made.rows, made._matrix, made._idf
+        self._unsaved = set(self._files())
+
+    def _files(self) -> dict[str, Callable[[Path], None]]:
+        return {"rows": self.rows.save, "idf": lambda path: self._idf.tofile(path), **self._matrix.files()}
+
+    @classmethod
+    def _read(cls, folder: Path, contents: Contents, **parts: Any) -> Self:
+        try:
+            rows = Rows.load(folder / contents.files["rows"])
+            matrix = TermMatrix.read(folder, contents.files, len(rows))
+            idf = mapped(folder / contents.files["idf"], np.float32)
+            analyzer = Analyzer.of(contents.settings["analyzer"])
+            return cls(rows, contents.stamp, matrix, idf, contents.settings["unit"], analyzer)
+        except (KeyError, TypeError, ValueError) as error:
+            raise IndexStale(f"The index in {folder} is damaged: {error}. Build it again.") from error
