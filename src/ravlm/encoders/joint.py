@@ -92,7 +92,12 @@ class JointEncoder(Encoder):
         texts = nn.functional.normalize(language.pooled, dim=-1)
         whole: Any = self._whole[0]
         scores: Tensor = whole.logit_scale.exp() * images @ texts.T
-        return scores + whole.logit_bias if hasattr(whole, "logit_bias") else scores
+        return scores + whole.logit_bias if self.paired else scores
+
+    @property
+    def paired(self) -> bool:
+        """Whether the model was trained on each pair alone, as SigLIP: the similarity's sigmoid is a probability."""
+        return hasattr(self._whole[0], "logit_bias")
 
     def blocks(self) -> list[list[nn.Parameter]]:
         """Those of both towers, counted from the end."""

@@ -1,6 +1,7 @@
 """Language encoders of transformers: BERT and GPT and their kin, T5's encoder, text towers, sentence encoders."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from ravlm.encoders.transformers_parts import (
     without,
 )
 from ravlm.encoders.transformers_tokenizer import as_library_tokenizer, load_tokenizer, spoken
-from ravlm.encoders.windows import Frame, cut
+from ravlm.encoders.windows import Frame, Windows, cut
 from ravlm.errors import ConfigError, FormatError
 from ravlm.tensors import Encoded, TextBatch, masked_mean
 
@@ -189,7 +190,7 @@ class TransformersLanguageEncoder(Encoder):
             if texts.ids.shape[1] <= self.longest:
                 tokens, own = self._read(texts.ids, texts.mask)
                 return Encoded(tokens, texts.mask, self.head(self._pool(tokens, texts.mask, own)))
-            windows = cut(texts, self._frame())
+            windows = self.windows(texts)
             read = [
                 self._read(ids, mask)
                 for ids, mask in zip(
@@ -207,21 +208,30 @@ class TransformersLanguageEncoder(Encoder):
 
     def _read(self, ids: Int[Tensor, "b t"], mask: Bool[Tensor, "b t"]) -> tuple[Tensor, Tensor | None]:
         """Tokens [b, t, l] and the model's own pooled output."""
-        t = ids.shape[1]
-        ids = ids.masked_fill(~mask, self.pad)
-        inputs = {"input_ids": ids}
-        left = self.padded and self.tokenizer.padding_side == "left"
-        shift = (self.longest - mask.sum(1)) * left  # [b]
-        if self.padded:
-            filled = nn.functional.pad(ids, (0, self.longest - t), value=self.pad)
-            inputs["input_ids"] = _rolled(filled.unsqueeze(-1), shift).squeeze(-1)
-        else:
-            inputs["attention_mask"] = mask.long()
-        run = self.model.get_text_features if self.joint else self.model
-        found = run(**inputs, output_hidden_states=self.layer != LAST, return_dict=True)
+        inputs, shift = self.inputs(ids, mask)
+        found = self.run(**inputs, output_hidden_states=self.layer != LAST, return_dict=True)
         tokens = found.last_hidden_state if self.layer == LAST else found.hidden_states[self.layer + 1]
-        tokens = _rolled(tokens, -shift) if left else tokens
-        return tokens[:, :t], getattr(found, "pooler_output", None)
+        tokens = tokens if shift is None else _rolled(tokens, -shift)
+        return tokens[:, : ids.shape[1]], getattr(found, "pooler_output", None)
+
+    def inputs(
+        self, ids: Int[Tensor, "b t"], mask: Bool[Tensor, "b t"]
+    ) -> tuple[dict[str, Tensor], Int[Tensor, " b"] | None]:
+        """What the model is run with, and by how much each text is moved on in it where it is filled from the left."""
+        ids = ids.masked_fill(~mask, self.pad)
+        if not self.padded:
+            return {"input_ids": ids, "attention_mask": mask.long()}, None
+        filled = nn.functional.pad(ids, (0, self.longest - ids.shape[1]), value=self.pad)
+        if self.tokenizer.padding_side != "left":
+            return {"input_ids": filled}, None
+        shift = self.longest - mask.sum(1)  # [b]
+        return {"input_ids": _rolled(filled.unsqueeze(-1), shift).squeeze(-1)}, shift
+
+    @property
+    def run(self) -> Callable[..., Any]:
+        """The model, or of a joint one its text tower."""
+        found: Callable[..., Any] = self.model.get_text_features if self.joint else self.model
+        return found
 
     def _pool(
         self, tokens: Float[Tensor, "b t l"], mask: Bool[Tensor, "b t"], own: Tensor | None
@@ -236,6 +246,10 @@ class TransformersLanguageEncoder(Encoder):
             lowest = torch.finfo(tokens.dtype).min
             return tokens.masked_fill(~mask.unsqueeze(-1), lowest).amax(1)
         return masked_mean(tokens, mask)
+
+    def windows(self, texts: TextBatch) -> Windows:
+        """The windows in which texts of more than `longest` tokens are read."""
+        return cut(texts, self._frame())
 
     def _frame(self) -> Frame:
         """How windows are framed: by the special tokens that the tokeniser puts around a text."""
@@ -291,7 +305,9 @@ class TransformersLanguageEncoder(Encoder):
 
     def fingerprint_text(self) -> str:
         filling = f"{self.pad} {self.tokenizer.padding_side}" if self.padded else ""
-        return f"{self.tokenizer.backend_tokenizer.to_str()}{filling}{built_from(self.model)}"
+        rules = json.loads(self.tokenizer.backend_tokenizer.to_str())
+        rules |= {"truncation": None, "padding": None}  # what the last call asked for: `tokenize` sets both
+        return f"{json.dumps(rules)}{filling}{built_from(self.model)}"
 
     def save_files(self, folder: Path, about: dict[str, Any]) -> None:
         config = save_library_files(folder, self.model, self.tokenizer)

@@ -81,6 +81,19 @@ def load_model(folder: Path, *, left_out: Sequence[str] = (), text: bool = False
         FormatError: it does not fit its configuration, is damaged, or lacks weights.
     """
     config, auto, extra = _described(folder, text=text)
+    return read_model(folder, config, auto, left_out=left_out, options=extra)
+
+
+def read_model(
+    folder: Path,
+    config: Any,
+    auto: Any,
+    *,
+    what: str = "encoder",
+    left_out: Sequence[str] = (),
+    options: Mapping[str, bool] | None = None,
+) -> nn.Module:
+    """As `load_model`, a model of the class that `auto` chooses; `what` it is called in errors."""
     try:
         with quietly():
             model, report = auto.from_pretrained(
@@ -91,32 +104,41 @@ def load_model(folder: Path, *, left_out: Sequence[str] = (), text: bool = False
                 trust_remote_code=False,
                 output_loading_info=True,
                 dtype=torch.float32,
-                **extra,
+                **(options or {}),
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise FormatError(
-            f"The encoder in {folder} can't be loaded ({type(error).__name__}: {words_of(error)}). Copy the folder "
+            f"The {what} in {folder} can't be loaded ({type(error).__name__}: {words_of(error)}). Copy the folder "
             "again."
         ) from error
     missing = sorted(name for name in report["missing_keys"] if not name.startswith(tuple(left_out)))
     if missing:
         raise FormatError(
-            f"The encoder in {folder} lacks {len(missing)} weights that its configuration asks for, {missing[0]} the "
+            f"The {what} in {folder} lacks {len(missing)} weights that its configuration asks for, {missing[0]} the "
             "first of them. Copy the folder again, or give the folder of a whole model."
         )
     loaded: nn.Module = model
     return loaded
 
 
-def _described(folder: Path, *, text: bool) -> tuple[Any, Any, dict[str, bool]]:
-    """A folder's configuration, the class that chooses its model's class, and the option for that."""
-    model_type(folder)
+def load_config(folder: Path) -> Any:
+    """A folder's configuration of a model of transformers.
+
+    Raises:
+        FormatError: it can't be used.
+    """
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, TypeError) as error:
         raise FormatError(
             f"The configuration in {folder} can't be used: {words_of(error)}. Copy the folder again."
         ) from error
+
+
+def _described(folder: Path, *, text: bool) -> tuple[Any, Any, dict[str, bool]]:
+    """A folder's configuration, the class that chooses its model's class, and the option for that."""
+    model_type(folder)
+    config = load_config(folder)
     return config, _auto(config, text=text), _pooler(config)
 
 
