@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ravlm import __version__
-from ravlm.cli import ask, dataset, demo, encode, evaluate, knowledge, train
+from ravlm.cli import ask, dataset, demo, encode, evaluate, index, knowledge, search, train
 from ravlm.cli.console import examples, say, warn
 from ravlm.errors import RavlmError
 
@@ -43,6 +43,8 @@ app.callback(
         'ravlm ask model photo.jpg "What is the capital of this country?"',
         "ravlm knowledge set model country-fr france.md",
         "ravlm encode timm/resnet50.a1_in1k photos --out photos.parquet",
+        "ravlm index build plants-kb --encoder openai/clip-vit-base-patch32",
+        'ravlm search plants-kb "When do roses flower?" --explain',
     )
 )(_ravlm)
 
@@ -50,6 +52,8 @@ app.callback(
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(knowledge.app, name="knowledge")
+app.add_typer(index.app, name="index")
+app.command("search", epilog=search.EPILOG)(search.search)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("ask", epilog=ask.EPILOG)(ask.ask)
