@@ -39,6 +39,10 @@ bench: venv
 	$(BIN)/python benchmarks/knowledge.py
 	$(BIN)/python benchmarks/survival.py
 	$(BIN)/python benchmarks/encoders.py
+	$(BIN)/python benchmarks/retrieval.py --part late-vectors --work build/late
+	$(BIN)/python benchmarks/retrieval.py --part late --work build/late
+	$(BIN)/python benchmarks/retrieval.py
+	for part in cacm flags grocery emoji; do $(BIN)/python benchmarks/effectiveness.py --part $$part; done
 	$(BIN)/python benchmarks/tables.py
 
 lock:

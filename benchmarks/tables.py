@@ -7,9 +7,12 @@ Rewrites what stands between `<!-- figures: FILE -->` and `<!-- end -->` in READ
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from cells import markdown, share, times
+from retrieval_tables import effectiveness_table, retrieval_table
 
 ROOT = Path(__file__).parents[1]
 MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -52,19 +55,6 @@ GROCERY_WORDS = {
         "all": "全部",
     },
 }
-
-
-def share(value: float | None) -> str:
-    """A share as the documents print it: `.873`."""
-    if value is None:
-        return ""
-    return f"{value:.3f}".removeprefix("0")
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; the columns of numbers stand to the right."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
 def flags_table(results: Mapping[str, Any], language: str) -> str:
@@ -158,29 +148,25 @@ def encoders_table(results: Mapping[str, Any], language: str) -> str:
     pictures, texts, compiling = results["pictures"], results["texts"], results["torch.compile"]
     rows = [
         ["ResNet-50: photos a second, from JPEG files to vectors", f"{pictures['a second'][pictures['auto is']]:.1f}"],
-        ["... of the bare encoder's forward on ready batches", _times(pictures["of the bare forward, float32"])],
-        ["... of that, channels last", _times(pictures["of the bare forward, float32, channels last"])],
-        ["... of a plain timm loop over the files", _times(pictures["times the timm loop, float32"])],
+        ["... of the bare encoder's forward on ready batches", times(pictures["of the bare forward, float32"])],
+        ["... of that, channels last", times(pictures["of the bare forward, float32, channels last"])],
+        ["... of a plain timm loop over the files", times(pictures["times the timm loop, float32"])],
         ["MiniLM: texts a second, of 5 to 120 words", f"{texts['a second']['float32']:.0f}"],
-        ["... of the bare encoder's forward on ready batches", _times(texts["of the bare forward, float32"])],
-        ["... of sentence-transformers", _times(texts["times sentence-transformers, float32"])],
-        ["a second pass with the cache: photos", _times(pictures["cache, times"])],
-        ["a second pass with the cache: texts", _times(texts["cache, times"])],
+        ["... of the bare encoder's forward on ready batches", times(texts["of the bare forward, float32"])],
+        ["... of sentence-transformers", times(texts["times sentence-transformers, float32"])],
+        ["a second pass with the cache: photos", times(pictures["cache, times"])],
+        ["a second pass with the cache: texts", times(texts["cache, times"])],
     ]
     for name, found in (("photos", pictures), ("texts", texts)):
         cosine = f"{found['bfloat16, least cosine']:.4f}"
         rows.append(
-            [f"bfloat16 beside float32: {name}", f"{_times(found['bfloat16, times float32'])} (cosine {cosine})"]
+            [f"bfloat16 beside float32: {name}", f"{times(found['bfloat16, times float32'])} (cosine {cosine})"]
         )
     for name, found in compiling.items():
-        rows.append([f"`torch.compile`: {name}", f"{_times(found['times'])} after {found['seconds']:.0f} s"])
+        rows.append([f"`torch.compile`: {name}", f"{times(found['times'])} after {found['seconds']:.0f} s"])
     cores = results["measured_with"]["cores"]
     about = f"On {cores} cores, sides taking turns in one process; ratios are medians over rounds."
     return markdown(["measured", ""], rows) + f"\n\n{about}"
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f} x" if ratio >= 10 else f"{ratio:.2f} x"
 
 
 def _rate(built: Mapping[str, Any]) -> str:
@@ -188,10 +174,12 @@ def _rate(built: Mapping[str, Any]) -> str:
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
+    "benchmarks/results/effectiveness.json": effectiveness_table,
     "benchmarks/results/encoders.json": encoders_table,
     "benchmarks/results/flags.json": flags_table,
     "benchmarks/results/grocery.json": grocery_table,
     "benchmarks/results/knowledge.json": knowledge_table,
+    "benchmarks/results/retrieval.json": retrieval_table,
     "benchmarks/results/survival.json": survival_table,
     "benchmarks/results/wikitext.json": wikitext_table,
 }
