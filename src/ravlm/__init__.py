@@ -12,20 +12,28 @@ _HOME = {
     "Answer": "ravlm.records",
     "Answerer": "ravlm.answering.answerer",
     "AttentionFusion": "ravlm.fusion.attention",
+    "Bm25Retriever": "ravlm.retrieval.bm25",
     "CandidateHead": "ravlm.heads.candidates",
     "Citation": "ravlm.records",
     "ClassificationHead": "ravlm.heads.classification",
     "CompactLanguageEncoder": "ravlm.encoders.compact_language",
     "CompactVisualEncoder": "ravlm.encoders.compact_visual",
+    "CrossModalRetriever": "ravlm.retrieval.crossmodal",
+    "DenseRetriever": "ravlm.retrieval.dense",
     "EntityThenPassageRetriever": "ravlm.retrieval.entity",
     "Entry": "ravlm.records",
     "Extractor": "ravlm.encoders.features.extract",
     "FeatureCache": "ravlm.encoders.features.cache",
     "Hit": "ravlm.records",
+    "HybridRetriever": "ravlm.retrieval.hybrid",
+    "ImageRetriever": "ravlm.retrieval.picture",
     "JointEncoder": "ravlm.encoders.joint",
     "KnowledgeBase": "ravlm.knowledge.store",
+    "LateInteractionRetriever": "ravlm.retrieval.late.retriever",
+    "Query": "ravlm.records",
     "RavlmError": "ravlm.errors",
     "RetrievalAugmentedVLM": "ravlm.model.vlm",
+    "TfidfRetriever": "ravlm.retrieval.tfidf",
     "TimmVisualEncoder": "ravlm.encoders.timm_visual",
     "TransformersLanguageEncoder": "ravlm.encoders.transformers_language",
     "TransformersVisualEncoder": "ravlm.encoders.transformers_visual",
@@ -66,4 +74,12 @@ if TYPE_CHECKING:
     from ravlm.records import Citation as Citation
     from ravlm.records import Entry as Entry
     from ravlm.records import Hit as Hit
+    from ravlm.records import Query as Query
+    from ravlm.retrieval.bm25 import Bm25Retriever as Bm25Retriever
+    from ravlm.retrieval.crossmodal import CrossModalRetriever as CrossModalRetriever
+    from ravlm.retrieval.dense import DenseRetriever as DenseRetriever
     from ravlm.retrieval.entity import EntityThenPassageRetriever as EntityThenPassageRetriever
+    from ravlm.retrieval.hybrid import HybridRetriever as HybridRetriever
+    from ravlm.retrieval.late.retriever import LateInteractionRetriever as LateInteractionRetriever
+    from ravlm.retrieval.picture import ImageRetriever as ImageRetriever
+    from ravlm.retrieval.tfidf import TfidfRetriever as TfidfRetriever

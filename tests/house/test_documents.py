@@ -55,7 +55,7 @@ def test_the_parser_sees_a_wrong_command(line: str) -> None:
 
 
 @pytest.mark.parametrize("document", ["README.md", "README.zh-CN.md"])
-@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "ask", "dataset", "knowledge"])
+@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "ask", "dataset", "knowledge", "index", "search"])
 def test_a_readme_shows_every_verb(document: str, verb: str) -> None:
     assert verb in {command.words[1] for command in OURS if command.document == document}
 
