@@ -1,5 +1,6 @@
 """Grocery photos: the product by its picture and its section by the question, products never trained on apart."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ def measure(model: Path, data: Path, quick: bool) -> dict[str, Any]:
     asked = [
         Query(e.question or "", (read_image(dataset.image_path(e.images[0])),), e.language, id=e.id) for e in questions
     ]
+    training = json.loads((model / "config.json").read_text(encoding="utf-8"))["training"]
     return {
+        "eye's steps": training["match"]["steps"],
         "photos": len(photos),
         "questions": len(questions),
         "recall": told | _by_text(base, asked, questions),
