@@ -37,6 +37,13 @@ def test_passages_are_indexed_with_what_they_are_about() -> None:
     assert [(row.passage_id, row.language) for row in found] == [("paris#0", "fr"), ("paris#1", "zh")]
 
 
+def test_a_passage_in_another_script_has_a_name_in_that_before_it() -> None:
+    named = replace(PARIS, aliases=("Lutetia", "巴黎", "巴黎市"))
+    assert [row.text.split("\n")[0] for row in rows_of(named, "passage")] == ["Paris", "巴黎"]
+    japanese = replace(named, title="パリ", sections=(Section("", "塔です。", "ja"), Section("", "The tower.", "en")))
+    assert [row.text.split("\n")[0] for row in rows_of(japanese, "passage")] == ["パリ", "Lutetia"]
+
+
 def test_an_entry_or_its_pictures_can_be_ranked_too() -> None:
     (whole,) = rows_of(PARIS, "entry")
     assert (whole.passage_id, whole.image_id, whole.language) == (None, None, "fr")

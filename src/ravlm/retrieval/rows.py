@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ravlm.knowledge.passages import passages, texts_of
+from ravlm.knowledge.passages import guess_language, passages, texts_of
 from ravlm.knowledge.rows import canonical, content_hash
 from ravlm.records import Entry, Filters, Hit
 
@@ -50,7 +50,7 @@ def rows_of(entry: Entry, unit: Unit) -> Iterator[Row]:
     """The rows of an entry: its passages, itself, or its pictures.
 
     A passage is indexed with the title of its entry and section before it: a passage that says "it" is found by what
-    it is about.
+    it is about. Where it is written in another script than the title, an alias in its own stands for that.
     """
     meta = json.dumps(dict(entry.meta), sort_keys=True, ensure_ascii=False) if entry.meta else ""
     content = content_hash(canonical(entry))
@@ -62,8 +62,16 @@ def rows_of(entry: Entry, unit: Unit) -> Iterator[Row]:
         yield Row(entry.id, None, None, entry.source, entry.language, meta, content, _joined(texts))
     else:
         for passage in passages(entry):
-            text = _joined([entry.title, passage.section, passage.text])
+            text = _joined([_title_in(entry, passage.language), passage.section, passage.text])
             yield Row(entry.id, passage.id, None, entry.source, passage.language, meta, content, text)
+
+
+def _title_in(entry: Entry, language: str) -> str:
+    """The entry's title, or where that is not in the script of a language, its first alias that is."""
+    wanted = language.partition("-")[0] in ("zh", "ja")
+    return next(
+        (name for name in (entry.title, *entry.aliases) if (guess_language(name) == "zh") == wanted), entry.title
+    )
 
 
 def _joined(texts: Iterable[str]) -> str:
