@@ -71,3 +71,13 @@ def test_every_third_base_code_point_of_emoji_is_held_out_with_its_variants(monk
     codes = ["1f44b", "1f44b_1f3fb", "1f9d1_200d_2695", "1f468_200d_2695", "1f469_200d_2695", "1f600"]
     found = [Emoji(code, Path(), Path(), {}, {}) for code in codes]
     assert unseen(found) == {"1f9d1_200d_2695", "1f468_200d_2695", "1f469_200d_2695"}
+
+
+def test_bare_faiss_is_asked_for_as_many_candidates_as_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from ravlm.retrieval.vectors import index, structures
+    from speed_dense import _CANDIDATES, K
+
+    wanted = K + index._MARGIN
+    codes = max(structures._SPARE * wanted, structures._LEAST)
+    assert {"ivf": codes, "rabitq": structures._BITS * codes} == _CANDIDATES

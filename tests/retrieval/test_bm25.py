@@ -9,8 +9,8 @@ from lance.dataset import DatasetOptimizer
 from ravlm.errors import ConfigError, IndexStale, KnowledgeCorrupt, KnowledgeError, QuestionError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters, Hit, Piece, Query, Section
+from ravlm.retrieval import bm25, bm25_lance
 from ravlm.retrieval import bm25 as module
-from ravlm.retrieval import bm25_lance
 from ravlm.retrieval.bm25 import Bm25Retriever
 
 ENTRIES = (
@@ -175,7 +175,7 @@ def test_a_change_that_fails_is_made_the_next_time(base: KnowledgeBase, monkeypa
     assert retriever.refresh(base)
     assert found(retriever, "red") == ["beet", "plum"]
     with monkeypatch.context() as patched:
-        patched.setattr(KnowledgeBase, "get", lambda *a: (_ for _ in ()).throw(KnowledgeError("gone")))
+        patched.setattr(bm25, "entries_of", lambda *a: (_ for _ in ()).throw(KnowledgeError("gone")))
         base.add([ENTRIES[0]])
         with pytest.raises(KnowledgeError):
             retriever.refresh(base)

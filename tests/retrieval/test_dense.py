@@ -100,7 +100,7 @@ def test_equal_texts_are_ranked_by_id(tmp_path, encoder):
 
 def test_pieces_weigh_and_explain_the_score(base, encoder):
     made = DenseRetriever.build(base, encoder)
-    pieces = (Piece("question", 1.0, "the capital"), Piece("title", 0.5, "river island"), Piece("label", -0.2, "red"))
+    pieces = (Piece("question", 1.0, "the capital"), Piece("title", 0.5, "river island"), Piece("label", 0.2, "red"))
     query = Query("the capital", pieces=pieces)
     (row,) = made.search([query], 4)
     sums = [made.sides["texts"].keys.words([Piece("question", text=p.text)])[0] * p.weight for p in pieces]
@@ -279,8 +279,8 @@ def test_unit_length_and_threads():
     assert torch.get_num_threads() == before
 
 
-def test_pieces_that_take_each_other_away_find_every_text_alike(base, encoder):
+def test_pieces_without_weight_find_every_text_alike(base, encoder):
     made = DenseRetriever.build(base, encoder)
-    pieces = (Piece("question", 1.0, "river"), Piece("question", -1.0, "river"))
+    pieces = (Piece("question", 0.0, "river"), Piece("question", 0.0, "capital"))
     (row,) = made.search([Query("river", pieces=pieces)], 3)
     assert [(hit.entry_id, hit.scores["dense"]) for hit in row] == [("e000", 0), ("e001", 0), ("e002", 0)]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ravlm.errors import FormatError, IndexStale, PathError
+from ravlm.errors import ConflictError, FormatError, IndexStale, PathError
 from ravlm.retrieval.folder import STAMP, Contents, Stamp, look, read_index, write_index
 
 STAMPED = Stamp("base", "encoder", 3)
@@ -35,6 +35,14 @@ def test_a_change_writes_only_what_is_new_and_leaves_nothing_behind(tmp_path: Pa
     assert read_index(tmp_path, "dense") == after
 
 
+def test_what_another_process_has_changed_is_not_kept(tmp_path: Path) -> None:
+    before = made(tmp_path)
+    other = write_index(tmp_path, "dense", Stamp("other"), {}, {"vectors": text("v2")}, before)
+    with pytest.raises(ConflictError, match="Another process has changed the index"):
+        write_index(tmp_path, "dense", Stamp("later"), {}, {"rows": text("r2")}, before)
+    assert read_index(tmp_path, "dense") == other
+
+
 def test_a_change_that_breaks_off_leaves_the_old_index(tmp_path: Path) -> None:
     before = made(tmp_path)
 
@@ -61,6 +69,15 @@ def test_a_damaged_stamp_is_told(tmp_path: Path, stamp: str) -> None:
     (tmp_path / STAMP).write_text(stamp)
     with pytest.raises(IndexStale, match=r"stamp of the index .* is damaged"):
         read_index(tmp_path, "dense")
+
+
+def test_any_flipped_bit_of_the_stamp_is_told(tmp_path: Path) -> None:
+    made(tmp_path)
+    whole = (tmp_path / STAMP).read_bytes()
+    for place in range(len(whole)):
+        (tmp_path / STAMP).write_bytes(whole[:place] + bytes([whole[place] ^ 2]) + whole[place + 1 :])
+        with pytest.raises((IndexStale, FormatError)):
+            read_index(tmp_path, "dense")
 
 
 def test_no_index_another_kind_and_another_format_are_told(tmp_path: Path) -> None:

@@ -23,6 +23,13 @@ def rows(*entries: Entry, unit: str = "passage") -> Rows:
     return Rows.of([row for entry in entries for row in rows_of(entry, unit)])  # type: ignore[arg-type]
 
 
+def kept(found: Rows, folder: Path) -> Rows:
+    """What the files of rows hold."""
+    for role, write in found.files().items():
+        write(folder / role)
+    return Rows.read({role: folder / role for role in found.files()})
+
+
 def ids(found: Rows, filters: Filters) -> list[str]:
     mask = found.allowed(filters)
     return [found.id(i) for i in range(len(found)) if mask is None or mask[i]]
@@ -122,18 +129,39 @@ def test_hits_lead_back_to_rows() -> None:
 def test_rows_come_back_from_a_file(tmp_path: Path) -> None:
     found = rows(ROME, PARIS)
     found.drop(["rome"])
-    found.save(tmp_path / "rows")
-    again = Rows.load(tmp_path / "rows")
+    again = kept(found, tmp_path)
     assert again.table.equals(found.table)
     assert np.array_equal(again.alive, found.alive)
     again.add(rows(ROME))
     assert ids(again, Filters(sources=("atlas",))) == ["rome#0"]
+    assert again.entries == 2
+
+
+def test_a_change_of_rows_leaves_the_first_file_as_it_is(tmp_path: Path) -> None:
+    found = kept(rows(ROME, PARIS), tmp_path)
+    found.drop(["paris"])
+    found.add(rows(replace(PARIS, sections=PARIS.sections[:1])))
+    changed = {role: write for role, write in found.files().items() if role in Rows.CHANGING}
+    for role, write in changed.items():
+        write(tmp_path / role)
+    again = Rows.read({role: tmp_path / role for role in found.files()})
+    assert (again.table.equals(found.table), again.alive.tolist()) == (True, [True, False, False, True])
+    assert (again.entries, found.entries) == (2, 2)
+    again.compact()
+    assert ids(kept(again, tmp_path), Filters()) == ["rome#0", "paris#0"]
+
+
+def test_entries_are_counted_as_they_come_and_go() -> None:
+    found = rows(ROME, PARIS)
+    assert found.entries == 2
+    found.drop(["paris", "unknown"])
+    assert found.entries == 1
+    found.add(rows(PARIS, Entry("oslo", "Oslo", text="Cold.")))
+    assert found.entries == 3
 
 
 def test_no_rows_are_rows(tmp_path: Path) -> None:
-    empty = Rows.of([])
-    empty.save(tmp_path / "rows")
-    again = Rows.load(tmp_path / "rows")
+    again = kept(Rows.of([]), tmp_path)
     assert (len(again), again.drop(["x"]), ids(again, Filters(meta=(("a", 1),)))) == (0, 0, [])
     assert again.of_hits([Hit("a", "a#0", None, 1, {})]) == [None]
     assert isinstance(next(rows_of(ROME, "passage")), Row)

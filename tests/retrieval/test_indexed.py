@@ -11,7 +11,8 @@ import pytest
 from ravlm.errors import ConfigError, IndexStale, QuestionError
 from ravlm.knowledge.differences import Differences
 from ravlm.knowledge.store import KnowledgeBase
-from ravlm.records import Entry, Hit, Query
+from ravlm.records import Entry, Hit, Piece, Query
+from ravlm.retrieval import indexed
 from ravlm.retrieval.folder import Contents, Stamp
 from ravlm.retrieval.indexed import IndexedRetriever
 from ravlm.retrieval.retriever import Contribution, Reads
@@ -59,11 +60,11 @@ class Counting(IndexedRetriever):
         self.followed.append(differences)
         self.rows.drop([*differences.gone, *differences.changed])
         self._add([knowledge.get(entry_id) for entry_id in (*differences.added, *differences.changed)])
-        self._unsaved |= {"rows", "texts"}
+        self._unsaved |= {*Rows.CHANGING, "texts"}
 
     def _files(self) -> Mapping[str, Callable[[Path], None]]:
         return {
-            "rows": self.rows.save,
+            **self.rows.files(),
             "texts": lambda path: path.write_text("\0".join(self.texts)),
             "name": lambda path: path.write_text(self.kind),
         }
@@ -71,7 +72,8 @@ class Counting(IndexedRetriever):
     @classmethod
     def _read(cls, folder: Path, contents: Contents, **parts: Any) -> "Counting":
         texts = (folder / contents.files["texts"]).read_text().split("\0")
-        return cls(Rows.load(folder / contents.files["rows"]), texts, contents.stamp)
+        files = {role: folder / name for role, name in contents.files.items()}
+        return cls(Rows.read(files), texts, contents.stamp)
 
 
 @pytest.fixture
@@ -143,7 +145,7 @@ def test_what_is_saved_is_loaded_and_a_change_writes_only_what_differs(base: Kno
     again.refresh(base)
     again.save(folder)
     kept = names & {path.name for path in folder.iterdir()}
-    assert {name.partition("-")[0] for name in kept} == {"name", "index.json", "lock"}
+    assert {name.partition("-")[0] for name in kept} == {"name", "rows", "index.json", "lock"}
     assert found(Counting.load(folder)) == ["a", "c"]
 
 
@@ -152,3 +154,36 @@ def test_saving_elsewhere_writes_all_of_it(base: KnowledgeBase, tmp_path: Path) 
     retriever.save(tmp_path / "one")
     retriever.save(tmp_path / "two")
     assert found(Counting.load(tmp_path / "two")) == found(retriever)
+
+
+def test_an_index_that_is_changed_while_it_is_read_is_read_again(
+    base: KnowledgeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, turns = tmp_path / "index", []
+    Counting.build(base).save(folder)
+    read = indexed.read_index
+
+    def reading(where: Path, kind: str) -> Contents:
+        contents = read(where, kind)
+        if len(turns) < 2:
+            turns.append(contents)
+            base.upsert([Entry(f"n{len(turns)}", "ant")])
+            Counting.build(base).save(folder)  # all files are others now
+        return contents
+
+    monkeypatch.setattr(indexed, "read_index", reading)
+    again = Counting.load(folder)
+    assert (len(turns), found(again)) == (2, found(Counting.build(base)))
+
+
+def test_a_file_that_is_gone_is_damage(base: KnowledgeBase, tmp_path: Path) -> None:
+    Counting.build(base).save(tmp_path)
+    next(tmp_path.glob("texts-*")).unlink()
+    with pytest.raises(IndexStale, match="damaged"):
+        Counting.load(tmp_path)
+
+
+@pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])
+def test_weights_that_can_t_be_are_refused(base: KnowledgeBase, weight: float) -> None:
+    with pytest.raises(QuestionError, match=r"A piece of the query 'number 1' \(title 'ant'\) weighs"):
+        Counting.build(base).search([Query("ant", pieces=(Piece("title", weight, "ant"),))])

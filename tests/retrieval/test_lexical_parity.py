@@ -173,3 +173,13 @@ def test_a_matrix_is_read_as_it_was_written(tmp_path: Path, documents: list[str]
     (tmp_path / "term_rows").write_bytes(b"\0\0\0\0")
     with pytest.raises(ValueError, match="1 rows"):
         TermMatrix.read(tmp_path, {role: role for role in made.files()}, made.count)
+
+
+def test_few_allowed_rows_of_many_are_found_before_the_best_of_all() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random(40_000, dtype=np.float32)
+    mask = np.zeros(len(scores), dtype=np.bool_)
+    mask[np.argsort(scores)[:40]] = True  # the worst of all
+    rows, values = best(scores.copy(), 10, mask)
+    wanted = sorted(np.flatnonzero(mask), key=lambda row: -scores[row])[:10]
+    assert sorted(rows[np.argsort(-values)][:10].tolist()) == sorted(map(int, wanted))

@@ -198,3 +198,19 @@ def test_a_query_sees_what_a_file_of_it_would_give(encoder):
     from_file = Keys(encoder).pictures([data.getvalue()])[0]
     image = Image.open(io.BytesIO(data.getvalue()))
     assert Keys(encoder).views([Piece("region", image=image)])[0] == pytest.approx(from_file, abs=1e-5)
+
+
+def test_an_entry_with_many_pictures_hides_no_other(encoder):
+    """More pictures of one entry are near than are asked for at first: the others are found all the same."""
+    rng = np.random.default_rng(0)
+    crowd = unit(np.array([1.0, 0, 0, 0]) + 0.01 * rng.normal(size=(300, 4)))
+    others = unit(np.array([[0.5, 1, 0, 0], [0.4, 0, 1, 0]]))
+    rows = Rows.of(
+        [Row("crowd", None, f"{i:03}", "", "en", "", bytes(32), "") for i in range(300)]
+        + [Row(name, None, "0", "", "en", "", bytes(32), "") for name in ("near", "far")]
+    )
+    vectors = Vectors.of([np.concatenate([crowd, others]).astype(np.float32)], 4)
+    side = Side(Keys(encoder), "picture", rows, VectorIndex(vectors), 0)
+    query = np.array([[1.0, 0, 0, 0]], dtype=np.float32)
+    [ranked] = best_entries([[Ask(side, query)]], 3, [Filters()])
+    assert [rows.entry(each.row) for each in ranked] == ["crowd", "near", "far"]

@@ -20,7 +20,7 @@ from ravlm.retrieval.folder import Contents, Stamp
 from ravlm.retrieval.lexical import LexicalRetriever, Reading, Terms, fitted
 from ravlm.retrieval.lexical_matrix import Found, TermMatrix
 from ravlm.retrieval.retriever import Progress
-from ravlm.retrieval.rows import Mask, Rows, Unit, rows_of
+from ravlm.retrieval.rows import Mask, Rows, Unit, entries_of, rows_of
 from ravlm.retrieval.words import Analyzer
 
 EngineName = Literal["auto", "bm25s", "lance"]
@@ -134,20 +134,24 @@ class Bm25Retriever(LexicalRetriever):
         gone = [row for rows in by_entry.values() for row in rows]
         if 2 * (self.rows.count - len(gone)) < len(self.rows):
             return False
-        new = [row for i in (*differences.added, *differences.changed) for row in rows_of(knowledge.get(i), self.unit)]
+        new = [
+            row
+            for entry in entries_of(knowledge, (*differences.added, *differences.changed))
+            for row in rows_of(entry, self.unit)
+        ]
         table.change(gone, enumerate((row.text for row in new), len(self.rows)), self.analyzer)
         self.rows.drop(by_entry)
         self.rows.add(Rows.of(new))
         return True
 
     def _files(self) -> Mapping[str, Callable[[Path], None]]:
-        return {"rows": self.rows.save, **self._engine.files()}
+        return {**self.rows.files(), **self._engine.files()}
 
     @classmethod
     def _read(cls, folder: Path, contents: Contents, **parts: Any) -> Self:
         settings, files = contents.settings, contents.files
         try:
-            rows = Rows.load(folder / files["rows"])
+            rows = Rows.read({role: folder / name for role, name in files.items()})
             engine: Engine
             if settings["engine"] == "lance":
                 engine = LanceTable.read(folder / files["table"])

@@ -48,8 +48,9 @@ class Found:
         """How many things it ranks; None where that can't be read."""
         if self.contents is None or self.fault:
             return None
-        names = [name for role, name in self.contents.files.items() if role.rpartition("-")[2] == "rows"]
-        return sum(Rows.load(self.folder / name).count for name in names)
+        files = {role: self.folder / name for role, name in self.contents.files.items()}
+        starts = [role.removesuffix("rows") for role in files if role == "rows" or role.endswith("-rows")]
+        return sum(Rows.read({r: files[f"{start}{r}"] for r in ("rows", *Rows.CHANGING)}).count for start in starts)
 
 
 def folder_of(knowledge: KnowledgeBase, elsewhere: Path | None = None) -> Path:

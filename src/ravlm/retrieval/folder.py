@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ravlm.errors import FormatError, IndexStale, PathError
+from ravlm.errors import ConflictError, FormatError, IndexStale, PathError
 from ravlm.safe.files import remove_folder, write_text_atomic
 
 FORMAT = 1
@@ -69,12 +69,18 @@ def write_index(
 
     Raises:
         PathError: the folder can't be written.
+        ConflictError: another process has changed what should be kept.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
             token = secrets.token_hex(4)
             sums = _sums(folder) if keep else {}
+            if keep and not sums.keys() >= {name for role, name in keep.files.items() if role not in new}:
+                raise ConflictError(
+                    f"Another process has changed the index in {folder} since it was read here. Nothing is written. "
+                    "Read it again, and let it follow again."
+                )
             files = {role: name for role, name in (keep.files.items() if keep else ()) if role not in new}
             for role, write in new.items():
                 files[role] = f"{role}-{token}"
@@ -86,6 +92,7 @@ def write_index(
                 "settings": dict(settings),
                 "files": {role: [name, sums.get(name) or _sum(folder / name)] for role, name in files.items()},
             }
+            about["checksum"] = _checksum(about)
             write_text_atomic(folder / STAMP, json.dumps(about, ensure_ascii=False, indent=1))
             for path in folder.iterdir():
                 if path.name in {STAMP, _LOCK, *files.values()}:
@@ -113,10 +120,11 @@ def read_index(folder: Path, kind: str) -> Contents:
     if about["kind"] != kind:
         raise PathError(f"The index in {folder} is of kind {about['kind']!r}, and {kind!r} is needed. Build it.")
     for name, wanted in about["files"].values():
-        if not (folder / name).exists() or _sum(folder / name) != wanted:
+        if _sum(folder / name) != wanted:
+            origin = about["settings"].get("encoder", {}).get("origin")
+            command = f"ravlm index build KB --retriever {kind}{f' --encoder {origin}' if origin else ''}"
             raise IndexStale(
-                f"The index in {folder} is damaged: {name} is not what its stamp says. Build it again with `ravlm "
-                "index build`."
+                f"The index in {folder} is damaged: {name} is not what its stamp says. Build it again: `{command}`."
             )
     files = {role: name for role, (name, _) in about["files"].items()}
     return Contents(kind, Stamp(**about["stamp"]), about["settings"], files)
@@ -136,10 +144,8 @@ def _about(folder: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = about["format"]
-        if version == FORMAT:
-            Stamp(**about["stamp"])
-            dict(about["settings"]), str(about["kind"])
-            {role: (str(name), str(total)) for role, (name, total) in about["files"].items()}
+        if version == FORMAT and about.pop("checksum") != _checksum(about):
+            raise ValueError("its checksum is another one")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexStale(
             f"The stamp of the index in {folder} is damaged. Build it again with `ravlm index build`."
@@ -152,19 +158,35 @@ def _about(folder: Path) -> dict[str, Any]:
     return about
 
 
+def _checksum(about: Mapping[str, Any]) -> str:
+    """SHA-256 over all else that a stamp says."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def stamped(folder: Path) -> bytes:
+    """The stamp as it stands in the folder now; empty where there is none."""
+    try:
+        return (folder / STAMP).read_bytes()
+    except OSError:
+        return b""
+
+
 def _sums(folder: Path) -> dict[str, str]:
     """The checksums that the stamp says."""
     return dict(_about(folder)["files"].values())
 
 
 def _sum(path: Path) -> str:
-    """The checksum of a file, or of a folder's files with their names."""
+    """The checksum of a file, or of a folder's files with their names; "none" where there is no such file."""
     if path.is_dir():
         inside = sorted(file for file in path.rglob("*") if file.is_file())
         listed = "".join(f"{_sum(file)} {file.relative_to(path).as_posix()}\n" for file in inside)
         return hashlib.sha256(listed.encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "none"
 
 
 @contextmanager

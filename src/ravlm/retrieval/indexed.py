@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from ravlm.errors import IndexStale, KnowledgeError
+from ravlm.errors import IndexStale, KnowledgeError, words_of
 from ravlm.knowledge.differences import Differences, of_hashes
 from ravlm.knowledge.store import KnowledgeBase
-from ravlm.retrieval.folder import Contents, Stamp, read_index, write_index
+from ravlm.retrieval.folder import Contents, Stamp, read_index, stamped, write_index
 from ravlm.retrieval.retriever import Retriever
 from ravlm.retrieval.rows import Rows
 
@@ -79,10 +79,21 @@ class IndexedRetriever(Retriever):
             FormatError: it is of another format.
             IndexStale: it is damaged, or was made by another encoder.
         """
-        contents = read_index(folder, cls.kind)
-        made = cls._read(folder, contents, **parts)
-        made._kept = folder, contents
-        return made
+        while True:
+            stamp = stamped(folder)
+            try:
+                contents = read_index(folder, cls.kind)
+                made = cls._read(folder, contents, **parts)
+            except (IndexStale, OSError) as error:
+                if stamp != stamped(folder):
+                    continue  # it was changed while it was read
+                if isinstance(error, IndexStale):
+                    raise
+                raise IndexStale(
+                    f"The index in {folder} can't be read: {words_of(error)}. Build it again with `ravlm index build`."
+                ) from error
+            made._kept = folder, contents
+            return made
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -95,6 +106,21 @@ class IndexedRetriever(Retriever):
     @abstractmethod
     def _files(self) -> Mapping[str, Callable[[Path], None]]:
         """A writer for each file, by its role."""
+
+    @classmethod
+    def _check_encoder(cls, folder: Path, contents: Contents, encoder: Any) -> None:
+        """Refuse an encoder that did not make the index.
+
+        Raises:
+            IndexStale: its fingerprint is another one.
+        """
+        if (found := encoder.fingerprint()) != contents.stamp.encoder:
+            origin = contents.settings.get("encoder", {}).get("origin")
+            raise IndexStale(
+                f"The {cls.kind} index in {folder} was made by an encoder with the fingerprint "
+                f"{contents.stamp.encoder[:12]}{f' ({origin})' if origin else ''}, and the one given has {found[:12]}. "
+                "Give that encoder, or build the index again with `ravlm index build`."
+            )
 
     @classmethod
     @abstractmethod

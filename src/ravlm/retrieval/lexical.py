@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
-from ravlm.errors import QuestionError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Hit, Query
 from ravlm.retrieval.indexed import IndexedRetriever
@@ -63,14 +61,7 @@ class LexicalRetriever(IndexedRetriever):
         return self.rows.hits_of_many(ranked, self.stage)
 
     def _terms(self, query: Query) -> Terms:
-        found = []
-        for piece in query.words:
-            if not 0 <= piece.weight < inf:
-                raise QuestionError(
-                    f"A piece of the query ({piece.kind} {piece.text[:40]!r}) weighs {piece.weight}. Give 0 or more."
-                )
-            found.append((piece.weight, self.analyzer(piece.text)))
-        return found
+        return [(piece.weight, self.analyzer(piece.text)) for piece in query.words]
 
     @abstractmethod
     def _best(self, queries: Sequence[Terms], masks: Sequence[Mask | None], k: int) -> list[Found]:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from ravlm.errors import ConfigError, QuestionError
@@ -36,16 +37,20 @@ class Retriever(ABC):
     def search(self, queries: Sequence[Query], k: int = 10) -> list[list[Hit]]:
         """The k best hits of each query, best first, ties by id; fewer where there are no more.
 
-        The same queries give the same hits and scores, whatever the number of threads.
+        The same queries give the same hits and scores, whatever the number of threads. A retriever may be searched by
+        several threads, but not while it is refreshed: who does both must lock.
 
         Raises:
             ConfigError: k is below 1.
-            QuestionError: a query has nothing that this retriever reads.
+            QuestionError: a query has nothing that this retriever reads, or a piece weighs less than nothing, or no
+                number.
         """
         if k < 1:
             raise ConfigError(f"{k} hits were asked for. Ask for 1 or more.")
         for number, query in enumerate(queries):
-            self._check(query, query.id or f"number {number + 1}")
+            name = query.id or f"number {number + 1}"
+            self._check(query, name)
+            check_weights(query, name)
         return self._search(queries, k) if queries else []
 
     @abstractmethod
@@ -74,3 +79,17 @@ class Retriever(ABC):
             f"The query {name!r} has {found or 'neither words nor a picture'}, and retrieval by {self.stage} needs "
             f"{wish}. Give it, or choose another retriever."
         )
+
+
+def check_weights(query: Query, name: str) -> None:
+    """Refuse weights that can't be.
+
+    Raises:
+        QuestionError: a piece of the query weighs less than 0, or what is no number.
+    """
+    for piece in (*query.words, *query.views):
+        if not 0 <= piece.weight < inf:
+            raise QuestionError(
+                f"A piece of the query {name!r} ({piece.kind} {piece.text[:40]!r}) weighs {piece.weight}. Give 0 or "
+                "more."
+            )

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +15,13 @@ import pyarrow.compute as pc
 
 from ravlm.knowledge.passages import guess_language, passages, texts_of
 from ravlm.knowledge.rows import canonical, content_hash
+from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters, Hit
 
 Unit = Literal["passage", "entry", "picture"]
 Mask = npt.NDArray[np.bool_]
+_ENTRIES = b"entries"
+_MANY = 10  # entries are read with all others where they are more than one in so many
 _SCHEMA = pa.schema(
     [
         pa.field("entry_id", pa.large_string(), nullable=False),
@@ -66,6 +69,18 @@ def rows_of(entry: Entry, unit: Unit) -> Iterator[Row]:
             yield Row(entry.id, passage.id, None, entry.source, passage.language, meta, content, text)
 
 
+def entries_of(knowledge: KnowledgeBase, entry_ids: Collection[str]) -> Iterator[Entry]:
+    """The entries of a base with these ids, in their order: one by one, or where they are many, out of all.
+
+    Raises:
+        KnowledgeError, KnowledgeCorrupt: as for `KnowledgeBase.get`.
+    """
+    wanted = set(entry_ids)
+    if len(wanted) * _MANY > knowledge.count():
+        return (entry for entry in knowledge.iterate() if entry.id in wanted)
+    return map(knowledge.get, sorted(wanted))
+
+
 def _title_in(entry: Entry, language: str) -> str:
     """The entry's title, or where that is not in the script of a language, its first alias that is."""
     wanted = language.partition("-")[0] in ("zh", "ja")
@@ -79,11 +94,20 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 class Rows:
-    """The rows of an index in the order in which they were added. Those of changed entries are dropped, not moved."""
+    """The rows of an index in the order in which they were added. Those of changed entries are dropped, not moved.
 
-    def __init__(self, table: pa.Table | None = None, alive: Mask | None = None) -> None:
+    They are kept in three files: the first rows, those that were added later, and which are there. A change writes the
+    last two anew.
+    """
+
+    CHANGING = ("later", "alive")
+    """The roles of the files that `add` and `drop` change."""
+
+    def __init__(self, table: pa.Table | None = None, alive: Mask | None = None, first: int | None = None) -> None:
         self.table: pa.Table = _SCHEMA.empty_table() if table is None else table
         self.alive: Mask = np.ones(len(self.table), dtype=np.bool_) if alive is None else alive
+        self._first = len(self.table) if first is None else first
+        self._entries: int | None = None
         self._masks = lru_cache(maxsize=16)(self._mask)
         self._columns = lru_cache(maxsize=None)(self._column)
         self._whole = bool(self.alive.all())
@@ -103,8 +127,17 @@ class Rows:
         """Rows that are there."""
         return int(np.count_nonzero(self.alive))
 
+    @property
+    def entries(self) -> int:
+        """Entries that have rows."""
+        if self._entries is None:
+            self._entries = _distinct(self.table.filter(pa.array(self.alive)))
+        return self._entries
+
     def add(self, rows: "Rows") -> None:
-        """Put rows after the last one."""
+        """Put rows after the last one, all of an entry at once; it must have none."""
+        if self._entries is not None:
+            self._entries += rows.entries
         self.table = pa.concat_tables([self.table, rows.table])
         self.alive = np.concatenate([self.alive, rows.alive])
         self._changed()
@@ -113,6 +146,8 @@ class Rows:
         """Drop the rows of entries; returns how many were there."""
         found = pc.is_in(self.table["entry_id"], pa.array(list(entry_ids), pa.large_string()))
         gone = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_) & self.alive
+        if self._entries is not None:
+            self._entries -= _distinct(self.table.take(pa.array(np.flatnonzero(gone))))
         self.alive = self.alive & ~gone
         self._changed()
         return int(np.count_nonzero(gone))
@@ -185,22 +220,31 @@ class Rows:
         kept = np.flatnonzero(self.alive)
         self.table = self.table.take(pa.array(kept)).combine_chunks()
         self.alive = np.ones(len(kept), dtype=np.bool_)
+        self._first = len(kept)
         self._changed()
         return kept
 
-    def save(self, path: Path) -> None:
-        """Write the rows, dropped ones marked, as an Arrow file."""
-        marked = self.table.append_column("alive", pa.array(self.alive))
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, marked.schema) as writer:
-            writer.write_table(marked)
+    def files(self) -> dict[str, Callable[[Path], None]]:
+        """A writer for each file, by its role."""
+        return {
+            "rows": lambda path: _write(self.table.slice(0, self._first), path),
+            "later": lambda path: _write(self.table.slice(self._first), path, self.entries),
+            "alive": lambda path: np.packbits(self.alive).tofile(path),
+        }
 
     @classmethod
-    def load(cls, path: Path) -> "Rows":
-        """Rows that `save` wrote, mapped into memory."""
-        with pa.memory_map(str(path)) as file:
-            table = pa.ipc.open_file(file).read_all()
-        alive = np.array(table["alive"].to_numpy(), dtype=np.bool_)
-        return cls(table.drop_columns(["alive"]), alive)
+    def read(cls, files: Mapping[str, Path]) -> "Rows":
+        """From their files, by role, mapped into memory.
+
+        Raises:
+            ValueError: they are not as `files` writes them.
+        """
+        first, later = _read(files["rows"]), _read(files["later"])
+        count = len(first) + len(later)
+        alive = np.unpackbits(np.fromfile(files["alive"], np.uint8), count=count).astype(np.bool_)
+        made = cls(pa.concat_tables([first, later.replace_schema_metadata(None)]), alive, len(first))
+        made._entries = int((later.schema.metadata or {}).get(_ENTRIES, b"0"))
+        return made
 
     def _value(self, column: str, row: int) -> str | None:
         value: str | None = self._columns(column)[row].as_py()
@@ -227,6 +271,24 @@ class Rows:
             fits = np.array([_fits(meta, filters.meta) for meta in distinct.dictionary.to_pylist()], dtype=np.bool_)
             mask = mask & fits[distinct.indices.to_numpy()]
         return mask
+
+
+def _distinct(table: pa.Table) -> int:
+    """How many entries rows are of."""
+    return int(pc.count_distinct(table["entry_id"]).as_py())
+
+
+def _write(table: pa.Table, path: Path, entries: int | None = None) -> None:
+    """Write rows as an Arrow file, with a count of entries."""
+    marked = table.replace_schema_metadata(None if entries is None else {_ENTRIES: str(entries).encode()})
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, marked.schema) as writer:
+        writer.write_table(marked)
+
+
+def _read(path: Path) -> pa.Table:
+    """What `_write` wrote, mapped into memory."""
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()
 
 
 def _fits(meta: str, wanted: Sequence[tuple[str, Any]]) -> bool:

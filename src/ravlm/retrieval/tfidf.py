@@ -171,12 +171,12 @@ class TfidfRetriever(LexicalRetriever):
         self._unsaved = set(self._files())
 
     def _files(self) -> dict[str, Callable[[Path], None]]:
-        return {"rows": self.rows.save, "idf": lambda path: self._idf.tofile(path), **self._matrix.files()}
+        return {**self.rows.files(), "idf": lambda path: self._idf.tofile(path), **self._matrix.files()}
 
     @classmethod
     def _read(cls, folder: Path, contents: Contents, **parts: Any) -> Self:
         try:
-            rows = Rows.load(folder / contents.files["rows"])
+            rows = Rows.read({role: folder / name for role, name in contents.files.items()})
             matrix = TermMatrix.read(folder, contents.files, len(rows))
             idf = mapped(folder / contents.files["idf"], np.float32)
             analyzer = Analyzer.of(contents.settings["analyzer"])

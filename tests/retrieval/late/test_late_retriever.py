@@ -134,7 +134,7 @@ def test_equal_texts_are_ranked_by_id(tmp_path, encoder):
 
 def test_pieces_weigh_and_explain_the_score(base, encoder):
     made = LATE.build(base, encoder)
-    pieces = (Piece("question", 1.0, "the capital"), Piece("title", 0.5, "river island"), Piece("label", -0.2, "red"))
+    pieces = (Piece("question", 1.0, "the capital"), Piece("title", 0.5, "river island"), Piece("label", 0.2, "red"))
     query = Query("the capital", pieces=pieces)
     (row,) = made.search([query], 40)
     alone = [made.search([Query(piece.text)], 40)[0] for piece in pieces]

@@ -4,20 +4,16 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.retrieval.late.index import LateIndex
 from ravlm.retrieval.late.maxsim import Floats
 from ravlm.retrieval.late.sides import Sides, TextUnit
 from ravlm.retrieval.retriever import Progress
-from ravlm.retrieval.rows import Row, Rows
+from ravlm.retrieval.rows import Rows
 
 if TYPE_CHECKING:
     from ravlm.retrieval.late.tokens import Tokens
 
-_MANY = 10  # new entries are read with all others where they are more than one in so many
 _TOLD = 500  # rows between two notes of progress
 
 
@@ -40,19 +36,6 @@ def filled(
     passages = _told(tokens.of_rows(rows, knowledge, pooling), len(rows), progress)
     index = LateIndex.build(passages, len(rows), sides.width, bits=bits)
     return Rows.of(rows), index
-
-
-def rows_of_some(knowledge: KnowledgeBase, entry_ids: Iterable[str], sides: Sides, unit: TextUnit) -> list[Row]:
-    """The rows of some entries that are there, in the order of the ids."""
-    ids = sorted(entry_ids)
-    many = len(ids) * _MANY > knowledge.count()
-    entries = (e for e in knowledge.iterate() if e.id in set(ids)) if many else map(knowledge.get, ids)
-    return [row for entry in entries for row in sides.rows(entry, unit)]
-
-
-def entries_in(rows: Rows) -> int:
-    """How many entries have rows."""
-    return int(pc.count_distinct(rows.table["entry_id"].filter(pa.array(rows.alive))).as_py())
 
 
 def _told(passages: Iterable[Floats], count: int, progress: Progress | None) -> Iterator[Floats]:

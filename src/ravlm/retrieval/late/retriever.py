@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from ravlm.errors import ConfigError, IndexStale, UnknownChoice
+from ravlm.errors import ConfigError, UnknownChoice
 from ravlm.knowledge.differences import Differences
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Filters, Hit, Piece, Query
 from ravlm.retrieval.folder import Contents, Stamp
 from ravlm.retrieval.indexed import IndexedRetriever
 from ravlm.retrieval.late.codes import check_bits
-from ravlm.retrieval.late.filling import entries_in, filled, rows_of_some
+from ravlm.retrieval.late.filling import filled
 from ravlm.retrieval.late.index import CANDIDATES, FEW, FINAL, LateIndex, Scores
 from ravlm.retrieval.late.maxsim import Floats, Places
 from ravlm.retrieval.late.ranking import best_rows
 from ravlm.retrieval.late.sides import Sides, TextUnit
 from ravlm.retrieval.retriever import Contribution, Progress
-from ravlm.retrieval.rows import Rows
+from ravlm.retrieval.rows import Rows, entries_of
 
 if TYPE_CHECKING:
     from ravlm.encoders.features.cache import FeatureCache
@@ -185,7 +185,7 @@ class LateInteractionRetriever(IndexedRetriever):
         learned: from the codes that could not be done without loss.
         """
         new = {*differences.added, *differences.changed}
-        rows = rows_of_some(knowledge, new, self.sides, self.unit)
+        rows = [row for entry in entries_of(knowledge, new) for row in self.sides.rows(entry, self.unit)]
         if len(self.index) + len(rows) > (1 + GROWN) * self.index.built:
             self._fill(knowledge, self.index.codebook.bits, None)
             return
@@ -193,25 +193,20 @@ class LateInteractionRetriever(IndexedRetriever):
             self._unsaved |= self.index.append(self._tokens.of_rows(rows, knowledge, self.pooling))
         self.rows.drop([*new, *differences.gone])
         self.rows.add(Rows.of(rows))
-        self._unsaved.add("rows")
-        self.without = knowledge.count() - entries_in(self.rows)
+        self._unsaved |= set(Rows.CHANGING)
+        self.without = knowledge.count() - self.rows.entries
 
     def _files(self) -> Mapping[str, Callable[[Path], None]]:
-        return {"rows": self.rows.save, **self.index.files()}
+        return {**self.rows.files(), **self.index.files()}
 
     @classmethod
     def _read(cls, folder: Path, contents: Contents, **parts: Any) -> LateInteractionRetriever:
         encoder, settings = parts["encoder"], contents.settings
-        if (found := encoder.fingerprint()) != contents.stamp.encoder:
-            raise IndexStale(
-                f"The {cls.kind} index in {folder} was made by an encoder with the fingerprint "
-                f"{contents.stamp.encoder[:12]}, and the one given has {found[:12]}. Give that encoder, or build the "
-                "index again with `ravlm index build`."
-            )
+        cls._check_encoder(folder, contents, encoder)
         options = {name: settings[name] for name in _OPTIONS}
         made = cls(encoder, Sides.of(encoder), **options, cache=parts.get("cache"))
         files = {role: folder / name for role, name in contents.files.items()}
-        made.rows, made.index = Rows.load(files["rows"]), LateIndex.read(files, settings["index"])
+        made.rows, made.index = Rows.read(files), LateIndex.read(files, settings["index"])
         made.stamp, made.without = contents.stamp, settings["without"]
         return made
 
@@ -233,7 +228,7 @@ class LateInteractionRetriever(IndexedRetriever):
             bits=bits,
             progress=progress,
         )
-        self.without = knowledge.count() - entries_in(self.rows)
+        self.without = knowledge.count() - self.rows.entries
         self._unsaved |= self._files().keys()
 
     def _asked(self, query: Query) -> tuple[list[Piece], Floats, Floats, npt.NDArray[np.int64]]:

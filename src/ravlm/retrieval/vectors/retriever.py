@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ravlm.errors import ConfigError, IndexStale
+from ravlm.errors import ConfigError
 from ravlm.knowledge.differences import Differences
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Filters
@@ -63,13 +63,7 @@ class VectorRetriever(IndexedRetriever):
     def _read(cls, folder: Path, contents: Contents, **parts: Any) -> Self:
         encoder = parts["encoder"]
         keys = cls._keys(encoder)
-        if (found := encoder.fingerprint()) != contents.stamp.encoder:
-            origin = contents.settings.get("encoder", {}).get("origin")
-            raise IndexStale(
-                f"The {cls.kind} index in {folder} was made by an encoder with the fingerprint "
-                f"{contents.stamp.encoder[:12]}{f' ({origin})' if origin else ''}, and the one given has {found[:12]}. "
-                "Give that encoder, or build the index again with `ravlm index build`."
-            )
+        cls._check_encoder(folder, contents, encoder)
         sides = {}
         for name, settings in contents.settings["sides"].items():
             start = f"{name}-"

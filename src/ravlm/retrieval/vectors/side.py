@@ -13,13 +13,12 @@ from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters
 from ravlm.retrieval.keys import Keys
 from ravlm.retrieval.retriever import Progress
-from ravlm.retrieval.rows import Row, Rows, Unit, rows_of
+from ravlm.retrieval.rows import Row, Rows, Unit, entries_of, rows_of
 from ravlm.retrieval.vectors.exact import NONE, Scores, inner
 from ravlm.retrieval.vectors.index import Found, VectorIndex
 from ravlm.retrieval.vectors.store import Floats, Places, Vectors
 
 _TEXTS, _PICTURES = 4_096, 512  # rows that are encoded at once
-_MANY = 10  # new entries are read with all others where they are more than one in so many
 
 
 class Side:
@@ -61,7 +60,7 @@ class Side:
         vectors = Vectors.of(chunks(), keys.width)
         rows.compact()
         made = VectorIndex(vectors, structure=structure, memory=memory)
-        return cls(keys, unit, rows, made, count - _entries(rows))
+        return cls(keys, unit, rows, made, count - rows.entries)
 
     def follow(self, knowledge: KnowledgeBase, differences: Differences) -> set[str]:
         """Drop what is gone, encode what is new; returns the roles of the files that change by it.
@@ -70,11 +69,8 @@ class Side:
         """
         new = sorted({*differences.added, *differences.changed})
         known = self._known if self.unit == "picture" else None
-        wanted = set(new)
-        many = len(new) * _MANY > knowledge.count()
-        entries = (e for e in knowledge.iterate() if e.id in wanted) if many else map(knowledge.get, new)
-        made = list(encoded(knowledge, entries, self.keys, self.unit, len(new), None, known))
-        changed = {"rows"}
+        made = list(encoded(knowledge, entries_of(knowledge, new), self.keys, self.unit, len(new), None, known))
+        changed = set(Rows.CHANGING)
         self.rows.drop([*new, *differences.gone])
         for some, _ in made:
             self.rows.add(Rows.of(some))
@@ -82,8 +78,8 @@ class Side:
             changed |= self.index.append(np.concatenate([vectors for _, vectors in made]))
         if self.index.crowded(self.rows.count):
             self.index = self.index.kept(self.rows.compact())
-            changed |= self.index.files().keys()
-        self.without = knowledge.count() - _entries(self.rows)
+            changed |= self.files().keys()
+        self.without = knowledge.count() - self.rows.entries
         return changed
 
     def search(self, vectors: Floats, k: int, filters: Sequence[Filters]) -> Found:
@@ -115,13 +111,14 @@ class Side:
 
     def files(self) -> dict[str, Callable[[Path], None]]:
         """A writer for each file, by its role."""
-        return {"rows": self.rows.save, **self.index.files()}
+        return {**self.rows.files(), **self.index.files()}
 
     @classmethod
     def read(cls, files: Mapping[str, Path], settings: Mapping[str, Any], keys: Keys) -> "Side":
         """From its files, by role."""
-        index = VectorIndex.read({role: path for role, path in files.items() if role != "rows"}, settings)
-        return cls(keys, settings["unit"], Rows.load(files["rows"]), index, settings["without"])
+        rows = Rows.read(files)
+        index = VectorIndex.read({role: path for role, path in files.items() if role not in rows.files()}, settings)
+        return cls(keys, settings["unit"], rows, index, settings["without"])
 
     def _known(self, image_ids: Sequence[str]) -> dict[str, Floats]:
         """The vectors of those of these pictures that have rows, dropped ones too."""
@@ -175,8 +172,3 @@ def encoded(
         yield rows, vectors_of(rows)
     if progress:
         progress("encode", done, count)
-
-
-def _entries(rows: Rows) -> int:
-    """How many entries have rows."""
-    return int(pc.count_distinct(rows.table["entry_id"].filter(pa.array(rows.alive))).as_py())
