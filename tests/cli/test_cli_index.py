@@ -1,5 +1,6 @@
 """`ravlm index`: indexes are built, follow their base, and tell of themselves."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry
 from ravlm.retrieval.catalogue import found_in, name_of
-from ravlm.retrieval.folder import STAMP
+from ravlm.retrieval.folder import STAMP, _checksum
 
 TEXTS = ["An ant has 6 legs.", "How many legs?", "猫有四条腿。"]
 
@@ -158,12 +159,65 @@ def test_damage_is_named_and_the_others_follow(ravlm: Ravlm, kb: Path) -> None:
     KnowledgeBase.open(kb).delete(["a"])
     (kb / "index" / "bm25" / STAMP).write_text("{}")
     shown = ravlm("index", "info", kb)
-    assert (shown.code, "bm25, damage: The stamp of the index in" in shown.out) == (0, True)
+    assert (shown.code, "bm25, damaged: The stamp of the index in" in shown.out) == (1, True)
     followed = ravlm("index", "refresh", kb)
     assert (followed.code, "tfidf: 0 added, 0 changed, 1 gone" in followed.out) == (2, True)
     assert "bm25: The stamp" in followed.err
     assert ravlm("index", "build", kb, "--retriever", "bm25").code == 0
     assert {about["state"] for about in ravlm("index", "info", kb, "--json").json["indexes"]} == {"up to date"}
+
+
+def test_a_damaged_file_is_found_though_the_stamp_is_whole(ravlm: Ravlm, kb: Path) -> None:
+    ravlm("index", "build", kb)
+    victim = max((p for p in (kb / "index" / "bm25").iterdir() if p.name != STAMP), key=lambda p: p.stat().st_size)
+    victim.write_bytes(victim.read_bytes()[:-3])
+    told = ravlm("index", "info", kb, "--json")
+    assert (told.code, [about["state"] for about in told.json["indexes"]]) == (1, ["damaged", "up to date"])
+    followed = ravlm("index", "refresh", kb)
+    assert (followed.code, "tfidf: up to date" in followed.out, "bm25" in followed.out) == (2, True, False)
+    assert "bm25: The index in" in followed.err
+
+
+@pytest.mark.parametrize(("key", "value"), [("format", 99), ("kind", "psychic")])
+def test_another_format_is_no_damage(ravlm: Ravlm, kb: Path, key: str, value: object) -> None:
+    ravlm("index", "build", kb)
+    stamp = kb / "index" / "bm25" / STAMP
+    about = json.loads(stamp.read_text())
+    about.pop("checksum", None)
+    about[key] = value
+    if key == "kind":
+        about["checksum"] = _checksum(about)
+    stamp.write_text(json.dumps(about))
+    shown = ravlm("index", "info", kb)
+    assert (shown.code, f"bm25, other format: The index in {stamp.parent}" in shown.out) == (0, True)
+    assert str(value) in shown.out
+    assert "damage" not in shown.out
+    followed = ravlm("index", "refresh", kb)
+    assert (followed.code, "tfidf: up to date" in followed.out, str(value) in followed.err) == (2, True, True)
+
+
+def test_the_columns_of_info_are_as_wide_as_they_need_to_be(ravlm: Ravlm, kb: Path, encoders: Path) -> None:
+    ravlm("index", "build", kb, "--retriever", "late", "--encoder", encoders / "model")
+    ravlm("index", "build", kb)
+    base = KnowledgeBase.open(kb)
+    at = base.version
+    base.delete(["a"])
+    lines = ravlm("index", "info", kb).out.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    headings, bm25, late, _ = lines[2:6]
+    assert late.startswith(next(name for name in names(kb) if name.startswith("late")) + "  MaxSim")
+    assert bm25[headings.index("engine") :].startswith("bm25s")
+    assert bm25[: headings.index("rows") + 4].endswith(" 3")
+    assert bm25.endswith(f"1 entry behind, at version {at}")
+
+
+def test_a_folder_that_can_not_be_written_names_the_way_out(ravlm: Ravlm, kb: Path) -> None:
+    (kb / "index").mkdir()
+    (kb / "index" / "bm25").write_text("in the way")
+    refused = ravlm("index", "build", kb, "--retriever", "bm25")
+    assert (refused.code, refused.out, "`--index DIR` puts indexes elsewhere" in refused.err) == (2, "", True)
+    searched = ravlm("search", kb, "legs")
+    assert (searched.code, "from memory alone" in searched.err, "--index DIR" in searched.err) == (0, True, True)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,9 @@ def test_the_picture_speaks_through_titles(ravlm: Ravlm, kb: Path, photo: Path) 
     assert any(line.split()[1:] == ["title", "'Cat'", "(zoo:cat)"] for line in lines)
     assert "1. Cat, Legs   (zoo:cat#0)" in ran.out
     assert "tfidf from title 'Cat' (zoo:cat)" in ran.out
+    home = ravlm(*asked[:2], "house 3?", *asked[3:], "--explain", "-k", "20").out.split("Dog, Home")[1].splitlines()
+    assert "tfidf from question" in home[2]
+    assert "from title" not in home[3], "the title gave it nothing"
     [hit] = ravlm(*asked, "--explain", "-k", "1", "--json").json["hits"]
     assert sum(piece["amount"] for piece in hit["pieces"]) == pytest.approx(hit["scores"]["tfidf"], abs=1e-5)
 
@@ -170,7 +173,7 @@ def test_regions_and_key_terms_are_pieces(ravlm: Ravlm, kb: Path, photo: Path, m
     assert {piece["text"] for piece in attended["pieces"][1:]} <= {"emu", "live"}
 
 
-def test_a_cross_encoder_has_the_last_word(ravlm: Ravlm, kb: Path, tmp_path: Path) -> None:
+def test_a_cross_encoder_has_the_last_word(ravlm: Ravlm, kb: Path, photo: Path, tmp_path: Path) -> None:
     tokenizer = as_library_tokenizer(train_tokenizer(["The bee has legs."], 80))
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     config = BertConfig(vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, num_labels=1, **sizes)
@@ -181,6 +184,28 @@ def test_a_cross_encoder_has_the_last_word(ravlm: Ravlm, kb: Path, tmp_path: Pat
     assert {stage for hit in ran["hits"] for stage in hit["scores"]} == {"bm25", "rerank"}
     scores = [hit["scores"]["rerank"] for hit in ran["hits"]]
     assert scores == sorted(scores, reverse=True)
+    rerank = ("--rerank", tmp_path / "cross")
+    assert "no text" not in ravlm("search", kb, "bee legs", *rerank).err
+    seen = ravlm("search", kb, "legs", "--image", photo, "--retriever", "image", *rerank)
+    assert (seen.code, "The hits are pictures alone, which have no text to rerank" in seen.err) == (0, True)
+    lines = [{"_id": "1", "text": "legs", "image": photo.name}, {"_id": "2", "text": "legs", "image": photo.name}]
+    (tmp_path / "both.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    many = ravlm("search", kb, "--queries", tmp_path / "both.jsonl", "--retriever", "image", *rerank, "--json")
+    assert many.err.count("The hits of 2 queries are pictures alone") == 1
+
+
+def test_what_hybrid_joins_is_said_once_it_has_searched(ravlm: Ravlm, kb: Path, photo: Path) -> None:
+    joined = ravlm("search", kb, "legs", "--image", photo, "--retriever", "hybrid")
+    assert (joined.code, "hybrid joins bm25, dense and image.\n" in joined.err) == (0, True)
+    photo.write_text("no picture")
+    refused = ravlm("search", kb, "legs", "--image", photo, "--retriever", "hybrid")
+    assert (refused.code, "hybrid joins" in refused.err) == (2, False)
+
+
+def test_one_question_is_called_the_question(ravlm: Ravlm, kb: Path, photo: Path) -> None:
+    refused = ravlm("search", kb, "legs", "--retriever", "image").err
+    assert "ravlm: The question has words, and retrieval by image needs a picture." in refused
+    assert "number 1" not in refused
 
 
 def test_a_search_of_all_kinds_keeps_to_the_encoder_that_is_named(ravlm: Ravlm, kb: Path, model: Path) -> None:
@@ -206,6 +231,11 @@ def test_filters_come_before_ranking(ravlm: Ravlm, kb: Path) -> None:
     assert found("--meta", 'house="3"') == []
     nothing = ravlm("search", kb, "legs", "--source", "moon")
     assert (nothing.code, nothing.out, "'wild', 'zoo'" in nothing.err) == (0, "", True)
+    for options in (("--language", "zz"), ("--meta", "house=99"), ("--language", "zz", "--retriever", "hybrid")):
+        shut = ravlm("search", kb, "legs", *options)
+        assert (shut.code, shut.out, "the filters let nothing through" in shut.err) == (0, "", True)
+        assert "the languages of what is indexed: 'en', 'zh'." in shut.err
+    assert "Nothing was found.\n" in ravlm("search", kb, "zzz", "--language", "zh").err, "it lets some through"
 
 
 def test_a_run_is_written_with_an_entry_a_line(ravlm: Ravlm, kb: Path, queries: Path, tmp_path: Path) -> None:
@@ -269,6 +299,7 @@ def test_no_more_than_there_is(ravlm: Ravlm, kb: Path, photo: Path) -> None:
     assert every.code == 0
     assert "1,000 hits were asked for, and 6 are all that fit." in every.err
     assert "gnu" not in every.out, "it has no picture"
+    assert ravlm("search", kb, "--image", photo).err == "", "none were asked for"
 
 
 def test_stop_words_alone_find_nothing_and_are_named(ravlm: Ravlm, kb: Path) -> None:
@@ -278,7 +309,8 @@ def test_stop_words_alone_find_nothing_and_are_named(ravlm: Ravlm, kb: Path) -> 
         assert "(the, of, and)" in ran.err
     told = ravlm("search", kb, "The of and?", "--json").json
     assert (told["hits"], told["left_out"], told["empty"]) == ([], ["the", "of", "and"], True)
-    assert "marks alone" in ravlm("search", kb, "...").err
+    marks = ravlm("search", kb, "!!!???").err
+    assert ("no words to look for" in marks, "stop words" in marks) == (True, False)
     assert "Nothing was found." in ravlm("search", kb, "zzz").err
 
 
@@ -403,12 +435,15 @@ def test_an_entry_can_not_draw_on_the_screen(ravlm: Ravlm, kb: Path) -> None:
         (("kb", "legs", "--trec", "run.txt"), "--queries FILE"),
         (("kb", "legs", "--queries", "queries.jsonl"), "either QUESTION or --queries"),
         (("kb", "--queries", "queries.jsonl"), "Add --trec RUN, or --json"),
+        (("kb", "--queries", "nowhere.jsonl"), "found nothing"),
+        (("kb", "--queries", "half.jsonl", "--trec", "run.txt"), "half.jsonl, line 2: "),
         (("kb", "--queries", "queries.jsonl", "--trec", "text.md"), "is there already"),
         (("kb", "--queries", "queries.jsonl", "--trec", "run.txt", "--explain"), "--explain"),
         (("kb", "--queries", "nowhere.jsonl", "--trec", "run.txt"), "found nothing"),
         (("kb", "--queries", "text.md", "--trec", "run.txt"), "line 1"),
         (("kb", "--queries", "empty.jsonl", "--trec", "run.txt"), "no queries"),
         (("kb", "--queries", "sub/up.jsonl", "--trec", "run.txt"), "The query 'up': The path '../photo.png' goes up"),
+        (("kb", "--queries", "sub/up.jsonl", "--trec", "run.txt"), "Put the picture beside the queries' file"),
         (("kb", "--queries", "lost.jsonl", "--trec", "run.txt"), "'lost'"),
         (("kb", "--queries", "spaced.jsonl", "--trec", "run.txt"), "white space"),
         (("kb", "--queries", "queries.jsonl", "--trec", "run.txt", "--retriever", "image"), "'legs'"),
@@ -433,6 +468,7 @@ def test_bad_input_ends_in_2_and_writes_nothing(
     Path("empty.jsonl").write_text("\n")
     Path("sub").mkdir()
     Path("sub/up.jsonl").write_text('{"_id": "up", "text": "a", "image": "../photo.png"}')
+    Path("half.jsonl").write_text('{"_id": "fine", "text": "a"}\n{"_id": "half", "text": "ro\\ud800se"}')
     Path("lost.jsonl").write_text('{"_id": "fine", "text": "a"}\n{"_id": "lost", "image": "nowhere.png", "text": "b"}')
     Path("spaced.jsonl").write_text('{"_id": "two words", "text": "legs"}')
     ravlm("index", "build", kb, "--retriever", "bm25")

@@ -112,9 +112,13 @@ def test_more_than_one_label_is_refused(tmp_path: Path):
 
 def test_an_encoder_of_single_texts_is_none(tmp_path: Path):
     shutil.copytree(MINILM, tmp_path / "model")
-    with pytest.raises(ConfigError, match="has 2 labels"):
+    with pytest.raises(ConfigError, match="is a BertModel, which has no head that ranks pairs"):
         CrossEncoder.from_pretrained(tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
+    del config["architectures"]
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="has 2 labels"):
+        CrossEncoder.from_pretrained(tmp_path / "model")
     labels = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | labels))
     with pytest.raises(FormatError, match=r"cross-encoder in .* lacks \d+ weights .* classifier"):

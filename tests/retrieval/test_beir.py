@@ -53,8 +53,13 @@ def test_queries_are_written_and_read(tmp_path: Path) -> None:
 
 def test_queries_of_others_are_read(tmp_path: Path) -> None:
     path = tmp_path / "queries.jsonl"
-    path.write_text('\ufeff{"_id": "1", "text": "a", "title": "unknown"}\r\n\n{"_id": "2", "text": "b", "image": null}')
-    assert list(read_queries(path)) == [QueryLine("1", "a"), QueryLine("2", "b")]
+    lines = [
+        '\ufeff{"_id": "1", "text": "a", "title": "unknown"}\r\n',
+        '{"_id": "2", "text": "b", "image": null}',
+        '{"_id": "3", "text": "\\ud83c\\udf39"}',
+    ]
+    path.write_text("\n".join(lines))
+    assert list(read_queries(path)) == [QueryLine("1", "a"), QueryLine("2", "b"), QueryLine("3", "🌹")]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,10 @@ def test_queries_of_others_are_read(tmp_path: Path) -> None:
         ('{"_id": "2", "text": " "}', "neither text nor image"),
         ('{"_id": "2"}', "neither text nor image"),
         ('{"_id": "1", "text": "again"}', "twice"),
+        ('{"_id": "2", "text": "ro\\ud800se"}', "line 2: expected whole characters"),
+        ('{"_id": "2\\udfff", "text": "a"}', "line 2: expected whole characters"),
+        ('{"_id": "2", "text": "a", "metadata": {"b": "\\ud800"}}', "line 2: expected whole characters"),
+        ('{"_id": "2", "_id": "3", "text": "a"}', "line 2: .*each name once"),
     ],
 )
 def test_a_line_that_is_no_query_is_refused(tmp_path: Path, line: str, said: str) -> None:

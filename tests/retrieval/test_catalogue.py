@@ -10,7 +10,7 @@ from ravlm.knowledge.keep import keep_base
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Query
 from ravlm.retrieval.catalogue import behind, build, folder_of, found_in, name_of, open_index
-from ravlm.retrieval.folder import STAMP
+from ravlm.retrieval.folder import STAMP, write_index
 from ravlm.retrieval.kinds import KINDS, LEXICAL, kind_named
 
 
@@ -85,12 +85,12 @@ def test_damage_is_told_and_the_rest_is_found(knowledge: KnowledgeBase) -> None:
 
 def test_kinds_and_formats_of_other_releases(knowledge: KnowledgeBase) -> None:
     folder = folder_of(knowledge) / "bm25"
-    build("bm25", knowledge).save(folder)
-    stamp = (folder / STAMP).read_text()
-    (folder / STAMP).write_text(stamp.replace('"kind": "bm25"', '"kind": "psychic"'))
+    made = build("bm25", knowledge)
+    write_index(folder, "psychic", made.stamp, made.settings(), {})
     with pytest.raises(FormatError, match="psychic"):
         open_index(folder)
-    (folder / STAMP).write_text(stamp.replace('"format": 1', '"format": 99'))
+    made.save(folder)
+    (folder / STAMP).write_text((folder / STAMP).read_text().replace('"format": 1', '"format": 99'))
     with pytest.raises(FormatError, match="99"):
         open_index(folder)
     with pytest.raises(PathError, match="no index"):

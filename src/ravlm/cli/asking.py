@@ -39,15 +39,15 @@ def asked_of(
         return [QueryLine("", (question or "").strip(), "" if image is None else str(image.absolute()))]
     if question is not None or image is not None:
         raise ConfigError(f"The queries of {queries} and another one were given. Give either QUESTION or --queries.")
+    asked = list(read_queries(queries))
+    if not asked:
+        raise FormatError(f"There are no queries in {queries}. Give a file with a query a line.")
     if trec is None and (bare_ids or not as_json):
         raise ConfigError("Many queries were given, and no place for what they find. Add --trec RUN, or --json.")
     if trec is not None:
         if explain:
             raise ConfigError("--explain has no place in a run. Leave it out, or give --json in place of --trec.")
         check_new(trec)
-    asked = list(read_queries(queries))
-    if not asked:
-        raise FormatError(f"There are no queries in {queries}. Give a file with a query a line.")
     return asked
 
 
@@ -60,15 +60,26 @@ def query_of(line: "QueryLine", beside: Path | None, filters: "Filters") -> "Que
     """
     from ravlm.records import Query
     from ravlm.safe.images import read_image
-    from ravlm.safe.paths import inside
 
     if not line.image:
         return Query(line.text, filters=filters, id=line.id)
     try:
-        image = read_image(inside(beside, line.image) if beside is not None else Path(line.image))
+        image = read_image(_beside(beside, line.image) if beside is not None else Path(line.image))
     except (PathError, ImageError) as error:
         raise type(error)(f"The query {line.id!r}: {error}" if line.id else str(error)) from error
     return Query(line.text, (image,), filters=filters, id=line.id)
+
+
+def _beside(folder: Path, name: str) -> Path:
+    from ravlm.safe.paths import inside
+
+    try:
+        return inside(folder, name)
+    except PathError as error:
+        raise PathError(
+            f"{error} Put the picture beside the queries' file, or in a folder below, and give its path relative to "
+            "that file."
+        ) from error
 
 
 def filters_of(sources: list[str] | None, languages: list[str] | None, meta: list[str] | None) -> "Filters":

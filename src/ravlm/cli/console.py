@@ -67,6 +67,15 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
     console().print(drawn)
 
 
+def columns(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Write columns to stdout, as wide as they need to be; those named in `right` are set flush right."""
+    lines = [[clean(cell) for cell in row] for row in (headers, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(headers, line, widths, strict=True)
+        say("  ".join(f"{cell:{'>' if name in right else '<'}{width}}" for name, cell, width in cells).rstrip())
+
+
 @contextmanager
 def progress(description: str = "") -> Iterator[Progress]:
     """A function that is told (what goes on, steps done, steps in all) and shows it on stderr.

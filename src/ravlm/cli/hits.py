@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ravlm.retrieval.retriever import Contribution
 
 _SHOWN = 240  # characters of a passage, of a piece's text a third
+_DECIMALS = 4  # of an amount; what is 0 in them is not shown
 _PIECES = 12  # contributions shown of a hit
 
 
@@ -60,9 +61,10 @@ def hit_lines(hit: dict[str, Any]) -> Iterator[str]:
     yield f"{hit['rank']:>3}. {one_line(hit['title'])}{section}   ({hit['passage_id'] or hit['entry_id']})   {scores}"
     if hit["text"]:
         yield f"     {shortened(hit['text'], _SHOWN)}"
-    shares = sorted(hit.get("pieces", ()), key=lambda share: -abs(share["amount"]))
+    gave = [share for share in hit.get("pieces", ()) if round(share["amount"], _DECIMALS)]
+    shares = sorted(gave, key=lambda share: -abs(share["amount"]))
     for share in shares[:_PIECES]:
-        yield f"       {share['amount']:+.4f} {share['stage']} from {piece_line(share['piece'])}"
+        yield f"       {share['amount']:+.{_DECIMALS}f} {share['stage']} from {piece_line(share['piece'])}"
     if len(shares) > _PIECES:
         yield f"       and {len(shares) - _PIECES:,} more"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ravlm.cli.console import counted, duration, emit_json, examples, progress, say, table
+from ravlm.cli.console import columns, counted, duration, emit_json, examples, progress, say
 from ravlm.cli.knowledge.common import Base, Json, opened
 from ravlm.retrieval.kinds import KINDS, LEXICAL, kind_named
 
@@ -27,6 +27,7 @@ Cache = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Keep what the encoder computes here, and take what is there.")
 ]
 _UNITS = ("passage", "entry")
+_DAMAGED, _STRANGE = "damaged", "other format"
 _GB = 10**9
 _MB = 10**6
 
@@ -93,16 +94,18 @@ def build(
 def refresh(base: Base, *, encoder: EncoderName = None, index: Elsewhere = None, as_json: Json = False) -> None:
     """Let every index of a base follow it to its newest version, at the cost of what changed.
 
+    Every file is read and its checksum compared: a damaged index is named, the others follow, and the exit code is 2.
+
     --encoder: where the encoder is now, when it is not where it was; then only its indexes follow.
     """
     from ravlm.cli.indexes import followed
     from ravlm.errors import IndexStale
 
     knowledge = opened(base)
-    told, damaged = [], []
-    for found in _found(knowledge, index):
+    told, faulty = [], []
+    for found in _found(knowledge, index, checked=True):
         if found.fault:
-            damaged.append(found)
+            faulty.append(found)
             continue
         began = time.monotonic()
         change = followed(found, knowledge, encoder)
@@ -113,18 +116,28 @@ def refresh(base: Base, *, encoder: EncoderName = None, index: Elsewhere = None,
             say(f"{found.folder.name}: {change}, in {time.monotonic() - began:,.2f} s.")
     if as_json:
         emit_json({"knowledge": knowledge.location, "version": knowledge.version, "indexes": told})
-    if damaged:
-        raise IndexStale("\n".join(f"{found.folder.name}: {found.fault}" for found in damaged))
+    if faulty:
+        raise IndexStale("\n".join(f"{found.folder.name}: {found.fault}" for found in faulty))
 
 
 @app.command(epilog=examples("ravlm index info plants-kb", "ravlm index info model --json"))
 def info(base: Base, *, index: Elsewhere = None, as_json: Json = False) -> None:
-    """Tell which indexes a base has, what searches them and why, and whether they are up to date and whole."""
+    """Tell which indexes a base has, what searches them and why, and whether they are up to date and whole.
+
+    Every file is read and its checksum compared. Exit code 1 where an index is damaged.
+    """
     knowledge = opened(base)
     told = [_about(found, knowledge) for found in _found(knowledge, index, checked=True)]
     if as_json:
         emit_json({"knowledge": knowledge.location, "version": knowledge.version, "indexes": told})
-        return
+    else:
+        _tell(told, f"{knowledge.location}, version {knowledge.version}")
+    if any(about["state"] == _DAMAGED for about in told):
+        raise typer.Exit(1)
+
+
+def _tell(told: list[dict[str, Any]], title: str) -> None:
+    """Indexes in columns, and below them why each is as it is."""
     headings = ["index", "engine", "rows", "MB", "version", "state"]
     rows = [
         [
@@ -137,11 +150,14 @@ def info(base: Base, *, index: Elsewhere = None, as_json: Json = False) -> None:
         ]
         for about in told
     ]
-    table(headings, rows, f"{knowledge.location}, version {knowledge.version}")
+    say(title)
+    say()
+    columns(headings, rows, right=("rows", "MB", "version"))
+    say()
     for about in told:
-        for name in ("why", "encoder", "damage"):
-            if about[name]:
-                say(f"{about['index']}, {name}: {about[name]}")
+        for name, text in (("why", about["why"]), ("encoder", about["encoder"]), (about["state"], about["damage"])):
+            if text:
+                say(f"{about['index']}, {name}: {text}")
 
 
 def _kinds(asked: list[str] | None, encoder: str | None, revision: str | None) -> list[str]:
@@ -210,6 +226,7 @@ def _built(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """Build an index and save it; returns what there is to tell."""
+    from ravlm.cli.indexes import kept
     from ravlm.retrieval import catalogue
 
     began = time.monotonic()
@@ -222,7 +239,7 @@ def _built(
     with progress(kind) as report:
         made = catalogue.build(kind, knowledge, loaded, progress=report, **options)
     folder = where / catalogue.name_of(kind, made.stamp.encoder)
-    made.save(folder)
+    kept(made, folder)
     [found] = [found for found in catalogue.found_in(where, kind) if found.folder == folder]
     return _about(found, knowledge) | {
         "without": _without(made, knowledge),
@@ -263,6 +280,6 @@ def _about(found: "Found", knowledge: "KnowledgeBase") -> dict[str, Any]:
         "bytes": found.bytes,
         "version": contents.stamp.version if contents else None,
         "encoder": " ".join(str(part) for part in (encoder.get("origin"), encoder.get("revision")) if part),
-        "state": "damaged" if found.fault else late or "up to date",
+        "state": (_STRANGE if found.strange else _DAMAGED) if found.fault else late or "up to date",
         "damage": found.fault,
     }

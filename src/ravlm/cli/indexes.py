@@ -130,7 +130,7 @@ class Shelf:
         if self.folder is None:
             warn("It is not kept, since the base is not on a disk. --index DIR keeps it.")
         else:
-            _keep(made, self.folder / name_of(kind))
+            _keep_or_say(made, self.folder / name_of(kind))
         return made
 
     def _follow(self, index: "IndexedRetriever", found: "Found") -> None:
@@ -140,7 +140,7 @@ class Shelf:
         if late:
             warn(f"The {index.kind} index is {late}: it follows now.")
             index.refresh(self.knowledge)
-            _keep(index, found.folder)
+            _keep_or_say(index, found.folder)
 
     def _missing(self, kind: str) -> str:
         named = f" of the encoder {self._encoder}" if self._encoder else ""
@@ -176,7 +176,7 @@ def followed(found: "Found", knowledge: "KnowledgeBase", encoder: str | None) ->
     change = _change(found.contents.stamp, knowledge)
     index = open_index(found.folder, loaded)
     index.refresh(knowledge)
-    index.save(found.folder)
+    kept(index, found.folder)
     return f"{change}; {counted(index.rows.count, 'row', 'rows')} now"
 
 
@@ -192,10 +192,22 @@ def _change(stamp: "Stamp", knowledge: "KnowledgeBase") -> str:
     return ", ".join(f"{len(ids):,} {word}" for word, ids in numbers.items())
 
 
-def _keep(index: "IndexedRetriever", folder: Path) -> None:
-    """Save an index; where that can't be done, say that it is used from memory."""
+def kept(index: "IndexedRetriever", folder: Path) -> None:
+    """Save an index.
+
+    Raises:
+        PathError: the folder can't be written; the message says that indexes may lie elsewhere.
+    """
     try:
         index.save(folder)
+    except PathError as error:
+        raise PathError(f"{error} `--index DIR` puts indexes elsewhere.") from error
+
+
+def _keep_or_say(index: "IndexedRetriever", folder: Path) -> None:
+    """Save an index; where that can't be done, say that it is used from memory."""
+    try:
+        kept(index, folder)
     except PathError as error:
         warn(f"It is used from memory alone: {error}")
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ravlm.retrieval.interchange.beir import QueryLine
 
 _AT_ONCE, _PICTURES_AT_ONCE = 128, 8  # queries that are searched for together; decoded pictures are large
+_HITS = 10
+_SINGLE = "The query 'number 1'"  # as a retriever names a query without an id
 EPILOG = examples(
     'ravlm search plants-kb "When do roses flower?"',
     "ravlm search plants-kb --image photo.jpg",
@@ -38,7 +40,10 @@ def search(
             "words, image for a picture, hybrid for both where there is an index of pictures.",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many hits; with --trec, how many entries.")] = 10,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", min=1, show_default=str(_HITS), help="How many hits; with --trec, how many entries."),
+    ] = None,
     queries: Annotated[
         Path | None,
         typer.Option(
@@ -89,6 +94,7 @@ def search(
 
     asked = asked_of(question, image, queries, trec, explain=explain, bare_ids=bare_ids, as_json=as_json)
     filters = filters_of(source, language, meta)
+    most = k or _HITS
     knowledge = opened(base)
     plan = Search.plan(
         Shelf(knowledge, index, encoder, revision),
@@ -99,16 +105,16 @@ def search(
         regions=regions,
         key_terms=key_terms,
         rerank=rerank,
-        depth=k,
+        depth=most,
     )
     beside = queries.parent if queries else None
     if trec is not None:
-        _write_run(plan, asked, beside, trec, k, bare_ids=bare_ids, as_json=as_json)
+        _write_run(plan, asked, beside, trec, most, bare_ids=bare_ids, as_json=as_json)
     elif queries is not None:
-        found = [_told(plan, query, hits, explain) for query, hits in _found(plan, asked, beside, k)]
+        found = [_told(plan, query, hits, explain) for query, hits in _found(plan, asked, beside, most)]
         emit_json({"knowledge": knowledge.location, "version": knowledge.version, "queries": found})
     else:
-        [(query, hits)] = _found(plan, asked, None, k)
+        [(query, hits)] = _found(plan, asked, None, most)
         told = _told(plan, query, hits, explain)
         if as_json:
             emit_json({"knowledge": knowledge.location, "version": knowledge.version, **told})
@@ -120,19 +126,38 @@ def search(
 def _found(
     plan: "Search", asked: "list[QueryLine]", beside: Path | None, k: int, *, entries: bool = False
 ) -> "Iterator[tuple[Query, list[Hit]]]":
-    """Each query with its hits; with `entries`, so many hits that they have k entries where there are so many."""
+    """Each query with its hits; with `entries`, so many hits that they have k entries where there are so many.
+
+    Once all are searched for, what there is to say of the retriever is said on stderr.
+    """
     from ravlm.cli.asking import query_of
+    from ravlm.errors import QuestionError
 
     lines = iter(asked)
     size = _PICTURES_AT_ONCE if any(line.image for line in asked) else _AT_ONCE
-    done = 0
+    done = pictures = 0
     with progress("searching") as report:
         while batch := list(islice(lines, size)):
             queries = plan.composed([query_of(line, beside, plan.filters) for line in batch])
-            yield from zip(queries, plan.entries(queries, k) if entries else plan.search(queries, k), strict=True)
+            try:
+                found = plan.entries(queries, k) if entries else plan.search(queries, k)
+            except QuestionError as error:
+                raise QuestionError(
+                    str(error) if queries[0].id else str(error).replace(_SINGLE, "The question")
+                ) from error
+            pictures += sum(bool(hits) and all(plan.stage not in hit.scores for hit in hits) for hits in found)
+            yield from zip(queries, found, strict=True)
             done += len(batch)
             if len(asked) > 1:
                 report("", done, len(asked))
+    if plan.note:
+        warn(plan.note)
+    if pictures:
+        whose = f" of {counted(pictures, 'query', 'queries')}" if len(asked) > 1 else ""
+        warn(
+            f"The hits{whose} are pictures alone, which have no text to rerank: they stay in the order in which they "
+            "were found."
+        )
 
 
 def _write_run(
@@ -206,17 +231,26 @@ def _show(told: dict[str, Any], explain: bool) -> None:
             say(line)
 
 
-def _notes(plan: "Search", told: dict[str, Any], k: int) -> None:
-    """What to know about how much was found."""
+def _notes(plan: "Search", told: dict[str, Any], k: int | None) -> None:
+    """What to know about how much was found; `k` is what was asked for, None where nothing was."""
+    from ravlm.records import Filters
+
     number = len(told["hits"])
     if number:
-        if number < k:
+        if k is not None and number < k:
             warn(f"{k:,} hits were asked for, and {number:,} are all that fit.")
         return
-    if told["empty"]:
-        words = ", ".join(told["left_out"]) or "it has marks alone"
+    if told["empty"] and told["left_out"]:
+        words = ", ".join(told["left_out"])
         warn(f"Nothing can be found by this question: all its words are left out as stop words ({words}).")
-    elif plan.filters.sources:
-        warn(f"Nothing was found. The sources of the base: {', '.join(map(repr, plan.knowledge.sources())) or 'none'}.")
+    elif told["empty"]:
+        warn("Nothing can be found by this question: it has no words to look for.")
+    elif plan.filters != Filters() and plan.shut_out():
+        sources = ", ".join(map(repr, plan.knowledge.sources())) or "none"
+        languages = ", ".join(map(repr, plan.languages())) or "none"
+        warn(
+            "Nothing was found: the filters let nothing through. Check --source, --language and --meta. The sources of "
+            f"the base: {sources}; the languages of what is indexed: {languages}."
+        )
     else:
         warn("Nothing was found.")

@@ -1,6 +1,6 @@
 """How a search is made: which retriever, which steps add to the query, how deep it looks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ravlm.retrieval.lexical import LexicalRetriever
     from ravlm.retrieval.queries.compose import Step
     from ravlm.retrieval.retriever import Retriever
+    from ravlm.retrieval.rows import Rows
 
 HYBRID = "hybrid"
 PLAIN_WORDS = "words"
@@ -27,13 +28,17 @@ _MOST = 10**6  # hits of a query
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A retriever under the name that the user knows it by, and what is done to each query before."""
+    """A retriever under the name that the user knows it by, and what is done to each query before.
+
+    `note` is what to say of the choice once it has searched.
+    """
 
     name: str
     retriever: "Retriever"
     knowledge: "KnowledgeBase"
     filters: "Filters"
     steps: "Sequence[Step]" = field(default_factory=tuple)
+    note: str = ""
 
     @classmethod
     def plan(
@@ -65,11 +70,16 @@ class Search:
             raise ConfigError(f"--{'key-terms' if key_terms else 'rerank'} needs a question. Give one.")
         steps = _steps(shelf, titles, regions, key_terms)
         name = retriever or _suiting(shelf, words=words or bool(titles), views=views and not titles)
-        found = _hybrid(shelf, words=words or bool(titles), views=views) if name == HYBRID else shelf.take(name)
+        found: Retriever
+        note = ""
+        if name == HYBRID:
+            found, note = _hybrid(shelf, words=words or bool(titles), views=views)
+        else:
+            found = shelf.take(name)
         shelf.check_encoder()
         if rerank is not None:
             found, name = _reranked(found, rerank, shelf.knowledge, depth), f"{name}+rerank"
-        return cls(name, found, shelf.knowledge, filters, steps)
+        return cls(name, found, shelf.knowledge, filters, steps, note)
 
     @property
     def stage(self) -> str:
@@ -113,10 +123,37 @@ class Search:
         words = self._lexical()
         return words is not None and not any(words.analyzer(piece.text) for piece in query.words)
 
+    def shut_out(self) -> bool:
+        """Whether the filters let nothing through, of all that is indexed."""
+        return not any(
+            bool(rows.alive.any() if mask is None else mask.any())
+            for rows in _rows(self.retriever)
+            for mask in [rows.allowed(self.filters)]
+        )
+
+    def languages(self) -> list[str]:
+        """The languages of what is indexed."""
+        return sorted(
+            {str(name) for rows in _rows(self.retriever) for name in rows.table["language"].unique().to_pylist()}
+        )
+
     def _lexical(self) -> "LexicalRetriever | None":
         from ravlm.retrieval.lexical import LexicalRetriever
 
         return self.retriever if isinstance(self.retriever, LexicalRetriever) else None
+
+
+def _rows(retriever: "Retriever") -> "Iterator[Rows]":
+    """What a retriever's indexes rank."""
+    from ravlm.retrieval.indexed import IndexedRetriever
+
+    if isinstance(retriever, IndexedRetriever):
+        sides = getattr(retriever, "sides", None)  # of vectors: texts and pictures
+        yield from (side.rows for side in sides.values()) if isinstance(sides, Mapping) else (retriever.rows,)
+        return
+    whole: Any = retriever
+    for part in getattr(whole, "retrievers", None) or (whole.retriever,):
+        yield from _rows(part)
 
 
 def _suiting(shelf: "Shelf", *, words: bool, views: bool) -> str:
@@ -134,8 +171,8 @@ def _suiting(shelf: "Shelf", *, words: bool, views: bool) -> str:
     return LEXICAL[0]
 
 
-def _hybrid(shelf: "Shelf", *, words: bool, views: bool) -> "Retriever":
-    """All indexes that fit the queries, joined by reciprocal rank; of the two that count words, one."""
+def _hybrid(shelf: "Shelf", *, words: bool, views: bool) -> "tuple[Retriever, str]":
+    """All indexes that fit the queries, joined by reciprocal rank, and how to say it; of the two of words, one."""
     from ravlm.retrieval.hybrid import HybridRetriever
 
     there = shelf.kinds()
@@ -151,13 +188,9 @@ def _hybrid(shelf: "Shelf", *, words: bool, views: bool) -> "Retriever":
             f"{shelf.knowledge.location} --encoder NAME`"
         )
     if len(fitting) > 1:
-        warn(f"hybrid joins {' and '.join(fitting)}.")
-    else:
-        warn(
-            f"hybrid has {fitting[0]} alone to join. `ravlm index build {shelf.knowledge.location} --encoder NAME` "
-            "builds more."
-        )
-    return HybridRetriever(parts)
+        return HybridRetriever(parts), f"hybrid joins {', '.join(fitting[:-1])} and {fitting[-1]}."
+    more = f"`ravlm index build {shelf.knowledge.location} --encoder NAME` builds more."
+    return HybridRetriever(parts), f"hybrid has {fitting[0]} alone to join. {more}"
 
 
 def _steps(shelf: "Shelf", titles: int | None, regions: str | None, key_terms: str | None) -> "list[Step]":

@@ -18,6 +18,7 @@ from ravlm.safe.hub import check_weights, fetch
 _BATCH = 32  # pairs at once
 _UNBOUNDED = 512  # tokens of a pair, where a model has no bound of its own
 _FEWEST = 16
+_HEAD = "ForSequenceClassification"  # in the name of a class with a head, as transformers names them
 
 
 class CrossEncoder:
@@ -92,7 +93,7 @@ class CrossEncoder:
         Raises:
             PathError, HubError: there is no such model here or on the hub.
             FormatError: it is damaged, lacks weights, or they are pickled.
-            ConfigError: it gives not one score, or an option does not fit.
+            ConfigError: it has no head over pairs, gives not one score, or an option does not fit.
         """
         fetched = fetch(source, revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token)
         made = cls(_load(fetched.folder), load_tokenizer(fetched.folder), **options)
@@ -144,8 +145,18 @@ def _load(folder: Path) -> nn.Module:
     model_type(folder)
     check_weights(folder)
     config = load_config(folder)
+    _check_head(config.architectures or [], folder)
     _check_labels(int(config.num_labels), str(folder))
     return read_model(folder, config, AutoModelForSequenceClassification, what="cross-encoder")
+
+
+def _check_head(classes: Sequence[str], folder: Path) -> None:
+    """Refuse a model that was saved without a head over pairs, whatever number of labels its configuration has."""
+    if classes and not any(_HEAD in name for name in classes):
+        raise ConfigError(
+            f"The model in {folder} is a {' and '.join(classes)}, which has no head that ranks pairs of texts "
+            f"(...{_HEAD}). Give a cross-encoder that was trained to rank, such as those of MS MARCO."
+        )
 
 
 def _check_labels(labels: int, name: str) -> None:

@@ -27,11 +27,15 @@ _DIGITS = 12  # of the encoder's fingerprint in an index's name
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An index in a folder: what its stamp says, or why it can't be used."""
+    """An index in a folder: what its stamp says, or why it can't be used.
+
+    `strange`: the fault is no damage; it is of a format or a kind that this release does not read.
+    """
 
     folder: Path
     contents: Contents | None
     fault: str = ""
+    strange: bool = False
 
     @property
     def kind(self) -> str:
@@ -122,12 +126,7 @@ def open_index(folder: Path, encoder: "Encoder | None" = None) -> IndexedRetriev
         FormatError: it is of another format, or of a kind that this release does not know.
         IndexStale: it is damaged, or was made by another encoder.
     """
-    contents = look(folder)
-    if contents.kind not in KINDS:
-        raise FormatError(
-            f"The index in {folder} is of kind {contents.kind!r}, which this release does not know. Upgrade ravlm, or "
-            "delete the folder."
-        )
+    contents = _known(folder)
     about = KINDS[contents.kind]
     if not about.encoder:
         return about.retriever.load(folder)
@@ -217,11 +216,21 @@ def _encoder_of(folder: Path, contents: Contents) -> "Encoder":
         ) from error
 
 
+def _known(folder: Path) -> Contents:
+    contents = look(folder)
+    if contents.kind not in KINDS:
+        raise FormatError(
+            f"The index in {folder} is of kind {contents.kind!r}, which this release does not know. Upgrade ravlm, or "
+            "delete the folder."
+        )
+    return contents
+
+
 def _looked_at(folder: Path, checked: bool) -> Found:
     try:
-        contents = look(folder)
+        contents = _known(folder)
     except (PathError, FormatError, IndexStale) as error:
-        return Found(folder, None, str(error))
+        return Found(folder, None, str(error), isinstance(error, FormatError))
     try:
         return Found(folder, read_index(folder, contents.kind) if checked else contents)
     except RavlmError as error:

@@ -39,14 +39,20 @@ def read_queries(path: Path) -> Iterator[QueryLine]:
 
     Raises:
         PathError: there is no such file.
-        FormatError: a line is no query, has neither text nor image, or its id was there before.
+        FormatError: a line is no query, has a name twice or a lone surrogate (half of a character), has neither text
+            nor image, or its id was there before.
     """
     seen: set[str] = set()
     for number, line in text_lines(path):
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_once)
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise unfit(
+                path, number, f"whole characters, not half of one ({error.object[error.start]!r})", line
+            ) from error
         except (ValueError, RecursionError) as error:
-            raise unfit(path, number, 'a line of JSON with "_id" and "text"', line) from error
+            raise unfit(path, number, 'a line of JSON with "_id" and "text", each name once', line) from error
         row = row if isinstance(row, dict) else {}
         query = QueryLine(row.get("_id", ""), row.get("text") or "", row.get("image") or "", row.get("metadata") or {})
         texts = all(isinstance(part, str) for part in (query.id, query.text, query.image))
@@ -58,6 +64,14 @@ def read_queries(path: Path) -> Iterator[QueryLine]:
             raise FormatError(f"{path}, line {number:,}: the query {query.id!r} is there twice. Give each its own _id.")
         seen.add(query.id)
         yield query
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names are all different."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name is there twice")
+    return made
 
 
 def write_queries(path: Path, queries: Iterable[QueryLine]) -> None:
