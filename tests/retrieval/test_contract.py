@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from builders import tokenizer
 from pictures import noise, picture
-from ravlm.encoders.compact_language import CompactLanguageEncoder
-from ravlm.encoders.compact_visual import CompactVisualEncoder
-from ravlm.encoders.joint import JointEncoder
 from ravlm.errors import ConfigError, QuestionError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters, Hit, Piece, Query
@@ -28,6 +24,7 @@ from ravlm.retrieval.picture import ImageRetriever
 from ravlm.retrieval.rerank import RerankedRetriever
 from ravlm.retrieval.retriever import Retriever
 from ravlm.retrieval.tfidf import TfidfRetriever
+from small_search import eye, reader, towers
 
 TWINS = [f"twin-{letter}" for letter in "bca"]
 COUNT = 11
@@ -57,30 +54,7 @@ def base(tmp_path: Path) -> KnowledgeBase:
     return base_of(tmp_path / "kb", entries())
 
 
-def _reader() -> Any:
-    torch.manual_seed(0)
-    return CompactLanguageEncoder(tokenizer=tokenizer(), width=16, layers=1, heads=2, longest=64).eval()
-
-
-def _eye() -> Any:
-    torch.manual_seed(0)
-    return CompactVisualEncoder(width=8, channels=(4, 8), image_size=32).eval()
-
-
-def _towers() -> Any:
-    torch.manual_seed(0)
-    tower = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    return JointEncoder.from_architecture(
-        "clip",
-        tokenizer=tokenizer(),
-        image_size=32,
-        vision_config=tower | {"patch_size": 16},
-        text_config=tower | {"max_position_embeddings": 64},
-        projection_dim=8,
-    ).eval()
-
-
-READER, EYE, TOWERS = _reader(), _eye(), _towers()
+READER, EYE, TOWERS = reader(), eye(), towers()
 
 
 class Lengths:

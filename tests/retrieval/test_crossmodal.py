@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from builders import tokenizer
 from pictures import noise, picture
-from ravlm.encoders.joint import JointEncoder
 from ravlm.errors import ConfigError, IndexStale, QuestionError, UnknownChoice
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters, Piece, Query
 from ravlm.retrieval.crossmodal import CrossModalRetriever
 from ravlm.safe.images import decode_image
 from ravlm.tensors import Encoded
+from small_search import towers
 
 ENTRIES = [
     Entry("a", "A city", text="The capital. A city of people.", images=("1", "2"), source="s"),
@@ -25,22 +24,9 @@ def seeded(name):
     return picture(int(name))
 
 
-def joint(seed=0):
-    torch.manual_seed(seed)
-    tower = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    return JointEncoder.from_architecture(
-        "clip",
-        tokenizer=tokenizer(),
-        image_size=32,
-        vision_config=tower | {"patch_size": 16},
-        text_config=tower | {"max_position_embeddings": 64},
-        projection_dim=8,
-    ).eval()
-
-
 @pytest.fixture(scope="module")
 def encoder():
-    return joint()
+    return towers()
 
 
 @pytest.fixture
@@ -168,4 +154,4 @@ def test_what_does_not_fit_is_refused(base, tmp_path, encoder):
         made.search([Query()])
     made.save(tmp_path / "index")
     with pytest.raises(IndexStale):
-        CrossModalRetriever.load(tmp_path / "index", encoder=joint(seed=1))
+        CrossModalRetriever.load(tmp_path / "index", encoder=towers(seed=1))

@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from builders import tokenizer
-from ravlm.encoders.compact_language import CompactLanguageEncoder
 from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.encoders.features.cache import FeatureCache
 from ravlm.errors import ConfigError, IndexStale, PathError, QuestionError, UnknownChoice
@@ -14,14 +12,7 @@ from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters, Hit, Piece, Query
 from ravlm.retrieval.dense import DenseRetriever
 from ravlm.retrieval.keys import Keys, one_thread, unit
-
-_WORDS = "capital country city people river island mountain flag star stripe colour red blue green"
-WORDS = _WORDS.split()
-
-
-def reader(seed=0):
-    torch.manual_seed(seed)
-    return CompactLanguageEncoder(tokenizer=tokenizer(), width=20, layers=1, heads=4, longest=64).eval()
+from small_search import WORDS, base_of, entry, reader
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +20,9 @@ def encoder():
     return reader()
 
 
-def entry(i, text=None, **more):
-    rng = np.random.default_rng(i)
-    text = " ".join(rng.choice(WORDS, 6)) + "." if text is None else text
-    return Entry(f"e{i:03}", f"{WORDS[i % 14]} {i}", text=text, source="odd" if i % 2 else "even", **more)
-
-
 @pytest.fixture
 def base(tmp_path):
-    made = KnowledgeBase.create(tmp_path / "kb")
-    made.upsert([entry(i) for i in range(40)])
-    return made
+    return base_of(tmp_path / "kb", [entry(i) for i in range(40)])
 
 
 def queries(n=6):

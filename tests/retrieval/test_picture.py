@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -12,7 +11,6 @@ from PIL import Image
 from builders import tokenizer
 from pictures import noise, picture
 from ravlm.encoders.compact_language import CompactLanguageEncoder
-from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.errors import ConfigError, IndexStale, QuestionError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters, Hit, Piece, Query
@@ -24,11 +22,7 @@ from ravlm.retrieval.vectors.entries import Ask, best_entries
 from ravlm.retrieval.vectors.index import VectorIndex
 from ravlm.retrieval.vectors.side import Side
 from ravlm.retrieval.vectors.store import Vectors
-
-
-def eye(seed=0):
-    torch.manual_seed(seed)
-    return CompactVisualEncoder(image_size=32, channels=(4, 8, 8), width=10).eval()
+from small_search import eye
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from builders import tokenizer
+import small_search
 from pictures import encoded, noise
-from ravlm.encoders.compact_language import CompactLanguageEncoder
-from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.encoders.features.cache import FeatureCache
 from ravlm.errors import ConfigError, IndexStale, PathError, QuestionError, UnknownChoice
 from ravlm.knowledge.store import KnowledgeBase
@@ -20,20 +18,13 @@ from ravlm.retrieval.keys import unit
 from ravlm.retrieval.late.maxsim import maxsim
 from ravlm.retrieval.late.pooling import pooled
 from ravlm.retrieval.late.retriever import LateInteractionRetriever
+from small_search import WORDS, base_of, entry, reader
 
-WORDS = ["capital", "country", "city", "people", "river", "island", "mountain"]
-WORDS += ["flag", "star", "stripe", "colour", "red", "blue", "green"]
 LATE = LateInteractionRetriever
 
 
-def reader(seed=0):
-    torch.manual_seed(seed)
-    return CompactLanguageEncoder(tokenizer=tokenizer(), width=20, layers=1, heads=4, longest=64).eval()
-
-
 def seer(width=20):
-    torch.manual_seed(1)
-    return CompactVisualEncoder(image_size=32, channels=(4, 8, 8), width=width).eval()
+    return small_search.eye(1, width)
 
 
 class Joint(SimpleNamespace):
@@ -53,17 +44,9 @@ def eye():
     return seer()
 
 
-def entry(i, text=None, **more):
-    rng = np.random.default_rng(i)
-    text = " ".join(rng.choice(WORDS, 6)) + "." if text is None else text
-    return Entry(f"e{i:03}", f"{WORDS[i % 14]} {i}", text=text, source="odd" if i % 2 else "even", **more)
-
-
 @pytest.fixture
 def base(tmp_path):
-    made = KnowledgeBase.create(tmp_path / "kb")
-    made.upsert([entry(i) for i in range(40)])
-    return made
+    return base_of(tmp_path / "kb", [entry(i) for i in range(40)])
 
 
 @pytest.fixture
