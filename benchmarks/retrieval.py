@@ -62,7 +62,7 @@ def _measure(asked: argparse.Namespace, work: Path) -> None:
         return
     parts = asked.part or [*WORDS, *DENSE, HYBRID]
     path = FOLDER / RESULTS
-    results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() and not asked.quick else {}
+    results: dict[str, Any] = {}
     packages = {name: version(name) for name in ("bm25s", "numba", "faiss-cpu")}
     results["measured_with"] = measured_with() | packages | {"cores used": 1}
     for size in map(int, asked.sizes.split(",")):
@@ -81,11 +81,23 @@ def _measure(asked: argparse.Namespace, work: Path) -> None:
         return
     from tables import rewrite_documents
 
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    results = _joined(before, results)
     write(RESULTS, results)
     rewrite_documents()
     print(
         f"{json.dumps({part: results[part] for part in results if part != 'measured_with'}, indent=1)}\nWrote {path}."
     )
+
+
+def _joined(before: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """What was measured before, what is new in its place."""
+    both = {name: _joined(before[name], new[name]) for name in before.keys() & new.keys() if _nested(before, new, name)}
+    return before | new | both
+
+
+def _nested(before: dict[str, Any], new: dict[str, Any], name: str) -> bool:
+    return isinstance(before[name], dict) and isinstance(new[name], dict)
 
 
 def _one(name: str, step: str, count: int, work: Path, rounds: int) -> dict[str, Any]:
