@@ -273,7 +273,7 @@ def test_the_choice_follows_rows_and_memory_and_says_why():
     none = choose("auto", 1_000_000, 384, 1_000)
     assert none.structure == "flat"
     assert "slowly" in none.why
-    assert choose("hnsw", 500, 384, None).structure == "flat", "so few are quickest all looked at"
+    assert choose("hnsw", 500, 384, None).structure == "flat", "few enough to look at all of them"
     assert choose("ivf", 5_000, 384, None).structure == "ivf"
 
 

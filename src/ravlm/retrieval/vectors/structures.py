@@ -70,7 +70,7 @@ def choose(asked: str, rows: int, width: int, memory: int | None) -> Choice:
         raise ConfigError(f"{memory} bytes of memory were allowed. Allow more than 0, or leave it open.")
     what = f"{rows:,} rows of {width} numbers"
     if asked == "flat" or rows < SMALLEST:
-        return Choice("flat", "it was asked for" if asked == "flat" else f"{what}: so few are quickest all looked at")
+        return Choice("flat", "it was asked for" if asked == "flat" else f"{what}: few enough to look at all of them")
     if asked != "auto":
         return Choice(asked, "it was asked for")
     first = "flat" if rows <= SMALL else "hnsw" if rows <= MEDIUM else "ivf"
