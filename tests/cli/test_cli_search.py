@@ -343,21 +343,23 @@ def test_a_base_on_storage_is_searched(
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
     keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
-    boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="bucket")
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="searched")
     told = {**keys, "aws_endpoint": url, "aws_region": "us-east-1", "aws_allow_http": "true"}
     for name, value in told.items():
         monkeypatch.setenv(name.upper(), value)
     try:
-        KnowledgeBase.create("s3://bucket/kb").upsert([Entry("a", "Ant", text="Six legs.", images=("1",))], picture_of)
-        words = ravlm("search", "s3://bucket/kb", "legs", "--json")
+        KnowledgeBase.create("s3://searched/kb").upsert(
+            [Entry("a", "Ant", text="Six legs.", images=("1",))], picture_of
+        )
+        words = ravlm("search", "s3://searched/kb", "legs", "--json")
         assert (words.code, [hit["entry_id"] for hit in words.json["hits"]]) == (0, ["a"])
         assert "It is not kept" in words.err
-        refused = ravlm("index", "build", "s3://bucket/kb")
+        refused = ravlm("index", "build", "s3://searched/kb")
         assert (refused.code, "--index DIR" in refused.err) == (2, True)
         there = ("--index", tmp_path / "there")
-        assert ravlm("index", "build", "s3://bucket/kb", "--encoder", model, *there).code == 0
-        assert ravlm("search", "s3://bucket/kb", "legs", "--retriever", "dense", *there).code == 0
-        dense = ravlm("search", "s3://bucket/kb", "legs", "--retriever", "dense")
+        assert ravlm("index", "build", "s3://searched/kb", "--encoder", model, *there).code == 0
+        assert ravlm("search", "s3://searched/kb", "legs", "--retriever", "dense", *there).code == 0
+        dense = ravlm("search", "s3://searched/kb", "legs", "--retriever", "dense")
         assert (dense.code, "say with --index DIR where they lie" in dense.err) == (2, True)
     finally:
         server.stop()

@@ -42,3 +42,9 @@ def test_depth_and_text_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_not_well_formed_is_told(text: str) -> None:
     with suppress(FormatError):  # and nothing else
         list(xml_events([text.encode()], "a.xml", doctype=True))
+
+
+@pytest.mark.parametrize("encoding", [b"UT", b"no-such", b"\x01"])
+def test_an_encoding_that_nobody_knows_is_told(encoding: bytes) -> None:
+    with pytest.raises(FormatError, match=r"a\.xml is not well-formed XML"):
+        list(xml_events([b'<?xml version="1.0" encoding="' + encoding + b'"?><a/>'], "a.xml"))

@@ -95,7 +95,7 @@ class DenseRetriever(VectorRetriever):
     def _search(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         vectors = np.stack([self._side.keys.words(query.words)[0] for query in queries])
         found = self._side.search(vectors, k, [query.filters for query in queries])
-        return [self.rows.hits(found.of(number), self.stage) for number in range(len(queries))]
+        return self.rows.hits_of_many([found.of(number) for number in range(len(queries))], self.stage)
 
     @property
     def _side(self) -> Side:

@@ -55,7 +55,7 @@ class _Reader:
     def feed(self, data: bytes, last: bool = False) -> list[Event]:
         try:
             self._parser.Parse(data, last)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError) as error:  # an encoding that nobody knows is looked up in vain
             raise FormatError(
                 f"{self._name} is not well-formed XML: {error}. Get the file again and compare its checksum."
             ) from error
