@@ -108,6 +108,7 @@ class Built:
         self.made = made
         self.rows = int(made.ntotal)
         self._lists = 0 if structure == "hnsw" else int(faiss.extract_index_ivf(made).nlist)
+        self._marked: tuple[Any, float, Any] | None = None
         self._options = lru_cache(maxsize=8)(self._made_options)
 
     def candidates(self, queries: Floats, c: int, allowed: Mask | None) -> Places:
@@ -128,7 +129,10 @@ class Built:
         return cls(structure, faiss.read_index(str(path)))
 
     def _chosen(self, c: int, allowed: Mask) -> Any:
-        return self._made_options(c, len(allowed) / max(1, int(np.count_nonzero(allowed))), sel=marked(allowed))
+        whole = allowed if allowed.base is None else allowed.base  # a part of the same mask comes again and again
+        if self._marked is None or self._marked[0] is not whole:
+            self._marked = whole, len(allowed) / max(1, int(np.count_nonzero(allowed))), marked(allowed)
+        return self._made_options(c, self._marked[1], sel=self._marked[2])
 
     def _made_options(self, c: int, rarer: float, **chosen: Any) -> Any:
         """How far to look for c rows, where one in `rarer` is allowed."""
