@@ -19,15 +19,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import made_files
+from made_source import MadeSource
 from ravlm.knowledge.build import Progress, build
 from ravlm.knowledge.sources.kinds import open_source
-from ravlm.knowledge.sources.part import Part, Source
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry
 from ravlm.safe.streams import chunks
@@ -138,28 +137,9 @@ def conceptnet(file: str, out: str, languages: str) -> dict[str, Any]:
     return _built(open_source("conceptnet", Path(file), language=chosen), out)
 
 
-class Many(Source):
-    """So many entries of about 500 bytes, in no order."""
-
-    kind = name = "many"
-    path = Path()
-
-    def __init__(self, count: int) -> None:
-        self.size = count
-
-    def settings(self) -> dict[str, Any]:
-        """Nothing more than its size."""
-        return {}
-
-    def parts(self, after: Any = None) -> Iterator[Part]:
-        """A thousand entries each."""
-        for first in range(after or 0, self.size, 1000):
-            last = min(first + 1000, self.size)
-            yield Part([thing(number) for number in range(first, last)], last - first, last, last)
-
-    def picture(self, name: str) -> bytes:
-        """There are none."""
-        raise KeyError(name)
+def _things(first: int, last: int) -> list[Entry]:
+    """Entries of about 500 bytes, in no order."""
+    return [thing(number) for number in range(first, last)]
 
 
 def thing(number: int, salt: str = "") -> Entry:
@@ -180,7 +160,7 @@ def many(out: str, count: str) -> dict[str, Any]:
             marks.append((entries, time.perf_counter()))
 
     marks.append((0, time.perf_counter()))
-    told = _built(Many(int(count)), out, look)
+    told = _built(MadeSource(int(count), _things), out, look)
     steps = [(b[0] - a[0]) / (b[1] - a[1]) for a, b in pairwise(marks)]
     return told | {"entries a second, first 100,000": steps[0], "entries a second, last 100,000": steps[-1]}
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ravlm.knowledge.sources.part import Part, Source
+from made_source import MadeSource
 from ravlm.records import Entry, Query
 
 SHORTEST, LONGEST = 12, 40  # words of a document
@@ -66,29 +64,13 @@ def queries(count: int) -> list[Query]:
     return [Query(" ".join(words[rank] for rank in ranks), id=f"q{i}") for i, ranks in enumerate(drawn)]
 
 
-class Collection(Source):
+def collection(count: int) -> MadeSource:
     """So many made documents, as a source of a knowledge base."""
+    return MadeSource(count, _entries, _BLOCK)
 
-    kind = name = "collection"
-    path = Path()
 
-    def __init__(self, count: int) -> None:
-        self.size = count
-
-    def settings(self) -> dict[str, Any]:
-        """Nothing more than its size."""
-        return {}
-
-    def parts(self, after: Any = None) -> Iterator[Part]:
-        """A block each."""
-        for first in range(after or 0, self.size, _BLOCK):
-            last = min(first + _BLOCK, self.size)
-            made = [entry(first + i, words) for i, words in enumerate(documents(first, last))]
-            yield Part(made, last - first, last, last)
-
-    def picture(self, name: str) -> bytes:
-        """There are none."""
-        raise KeyError(name)
+def _entries(first: int, last: int) -> list[Entry]:
+    return [entry(first + i, words) for i, words in enumerate(documents(first, last))]
 
 
 @cache

@@ -49,7 +49,7 @@ def make_base(work: Path, count: int) -> dict[str, Any]:
     """The base of so many documents, built where it is not there yet."""
     path = work / f"base-{count}"
     if not path.exists():
-        build(made_collection.Collection(count), path)
+        build(made_collection.collection(count), path)
     return {"entries": KnowledgeBase.open(path).count()}
 
 

@@ -1,7 +1,7 @@
 """Late interaction on token vectors of MiniLM, which are looked up: built as from any base, asked by token vectors."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,39 +9,17 @@ import numpy as np
 
 import late_vectors
 from late_vectors import FINGERPRINT, POOLED, TOKENS
+from made_source import MadeSource
 from ravlm.knowledge.build import build
-from ravlm.knowledge.sources.part import Part, Source
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry
 from ravlm.retrieval.late.retriever import LateInteractionRetriever
 from speed import K, alone, peak, seconds, spread
 
-_BLOCK = 1000
 
-
-class Passages(Source):
+def _passages(first: int, last: int) -> list[Entry]:
     """An entry for each passage; its text is the passage's number."""
-
-    kind = name = "passages"
-    path = Path()
-
-    def __init__(self, count: int) -> None:
-        self.size = count
-
-    def settings(self) -> dict[str, Any]:
-        """Nothing more than its size."""
-        return {}
-
-    def parts(self, after: Any = None) -> Iterator[Part]:
-        """A thousand entries each."""
-        for first in range(after or 0, self.size, _BLOCK):
-            last = min(first + _BLOCK, self.size)
-            made = [Entry(f"p{number:07}", "", text=f"p{number:07}") for number in range(first, last)]
-            yield Part(made, last - first, last, last)
-
-    def picture(self, name: str) -> bytes:
-        """There are none."""
-        raise KeyError(name)
+    return [Entry(f"p{number:07}", "", text=f"p{number:07}") for number in range(first, last)]
 
 
 class Given:
@@ -76,7 +54,7 @@ def _build(work: Path) -> dict[str, Any]:
 
     encoder, path, folder = Looked(late_vectors.read(work)), work / "base", work / "index"
     if not path.exists():
-        build(Passages(len(encoder.vectors.passages)), path)
+        build(MadeSource(len(encoder.vectors.passages), _passages), path)
     base = KnowledgeBase.open(path)
     began = time.perf_counter()
     index = LateInteractionRetriever.build(base, encoder, pooling=POOLED)

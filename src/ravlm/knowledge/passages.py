@@ -103,6 +103,15 @@ def guess_language(text: str) -> str:
     return "zh" if 2 * cjk > len(_LETTER.findall(text)) else "en"
 
 
+def is_written_as(name: str, language: str) -> bool:
+    """Whether a name is in the script of a language: in Chinese characters or Japanese ones, or in none of these.
+
+    >>> is_written_as("巴黎", "zh-TW"), is_written_as("Paris", "ja"), is_written_as("Paris", "fr")
+    (True, False, True)
+    """
+    return (guess_language(name) == "zh") == (language.partition("-")[0] in ("zh", "ja"))
+
+
 def _spans(text: str, language: str) -> list[tuple[int, int]]:
     longest = LONGEST.get(language.partition("-")[0], LONGEST_ELSE)
     spans: list[tuple[int, int]] = []

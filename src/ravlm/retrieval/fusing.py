@@ -44,8 +44,8 @@ def min_max(scores: Sequence[float], lowest: float | None = None) -> list[float]
 def z_scores(scores: Sequence[float]) -> list[float]:
     """(s - mean) / deviation, moved up so that a document that is not listed stands at 0.
 
-    It stands two deviations below the mean, as Montague and Aslam 2001 place it, or level with the last of the list
-    where that is further below. Scores that are all alike become 2.
+    It stands two deviations below the mean, or level with the last of the list where that is further below. Scores that
+    are all alike become 2.
 
     >>> z_scores([5.0, 3.0])
     [3.0, 1.0]

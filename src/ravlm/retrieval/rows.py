@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ravlm.knowledge.passages import guess_language, passages, texts_of
+from ravlm.knowledge.passages import is_written_as, passages, texts_of
 from ravlm.knowledge.rows import canonical, content_hash
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Filters, Hit
@@ -83,10 +83,7 @@ def entries_of(knowledge: KnowledgeBase, entry_ids: Collection[str]) -> Iterator
 
 def _title_in(entry: Entry, language: str) -> str:
     """The entry's title, or where that is not in the script of a language, its first alias that is."""
-    wanted = language.partition("-")[0] in ("zh", "ja")
-    return next(
-        (name for name in (entry.title, *entry.aliases) if (guess_language(name) == "zh") == wanted), entry.title
-    )
+    return next((name for name in (entry.title, *entry.aliases) if is_written_as(name, language)), entry.title)
 
 
 def _joined(texts: Iterable[str]) -> str:

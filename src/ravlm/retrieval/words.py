@@ -52,7 +52,8 @@ class Analyzer:
 
     Letters are case-folded and brought to one form (NFKC: "km²" and "ｋｍ２" are "km2"). A number is one term, with its
     sign and without the commas of its thousands; a unit is one, the signs "%" and "°c" too, and so is a word with
-    figures in it. Of a run of Chinese or Japanese characters, the terms are the characters, the pairs, or both.
+    figures behind its letters. Of a run of Chinese or Japanese characters, the terms are the characters, the pairs, or
+    both.
 
     `stems` brings Latin words to their English stems (Snowball's English, also called Porter 2). `stop_words` are left
     out, and so is a possessive 's.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from ravlm.errors import ConfigError, UnknownChoice
-from ravlm.knowledge.passages import guess_language
+from ravlm.knowledge.passages import is_written_as
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry, Hit, Piece, Query
 from ravlm.retrieval.queries.compose import WEIGHTS, Step, checked_count, checked_weight, extended, language_of
@@ -16,7 +16,6 @@ from ravlm.retrieval.retriever import Retriever
 Weighting = Literal["softmax", "rank", "equal"]
 WEIGHTINGS: tuple[Weighting, ...] = ("softmax", "rank", "equal")
 _TITLE = 2 / 3  # of an entry's weight, where it has aliases too
-_CHINESE = ("zh", "ja")  # written in characters that `guess_language` takes for Chinese
 
 
 def reference_query(image_retriever: Retriever, knowledge: KnowledgeBase, *, entries: int = 3) -> tuple[Step, ...]:
@@ -116,7 +115,7 @@ def named(entry: Entry, weight: float, language: str | None, aliases: bool) -> l
     [('alias', '鸭', 1.0)]
     """
     names = list(dict.fromkeys(name for name in (entry.title, *entry.aliases) if name.strip()))
-    same = [name for name in names if language is not None and _is_in(name, language)]
+    same = [name for name in names if language is not None and is_written_as(name, language)]
     chosen = same or names
     titles = [name for name in chosen if name == entry.title]
     others = [name for name in chosen if name != entry.title and (aliases or not titles)]
@@ -124,8 +123,3 @@ def named(entry: Entry, weight: float, language: str | None, aliases: bool) -> l
     share = (_TITLE if others else 1.0) if titles else 0.0
     pieces = [Piece("title", weight * share, name, origin=entry.id) for name in titles]
     return pieces + [Piece("alias", weight * (1 - share) / len(others), name, origin=entry.id) for name in others]
-
-
-def _is_in(name: str, language: str) -> bool:
-    """Whether a name is written as the language is: in Chinese characters, or not."""
-    return (guess_language(name) == "zh") == (language.partition("-")[0] in _CHINESE)
