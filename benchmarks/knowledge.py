@@ -27,6 +27,7 @@ import made_files
 from made_source import MadeSource
 from ravlm.knowledge.build import Progress, build
 from ravlm.knowledge.sources.kinds import open_source
+from ravlm.knowledge.sources.part import Source
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Entry
 from ravlm.safe.streams import chunks
