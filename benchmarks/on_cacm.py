@@ -11,7 +11,8 @@ from ir_measures import AP, P, R
 import cacm
 from late_vectors import minilm
 from ravlm.encoders.choose import load_encoder
-from ravlm.evaluation.measures import clustered_interval, mean
+from ravlm.evaluation.bootstrap import clustered_interval
+from ravlm.evaluation.measures import mean
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Query
 from ravlm.retrieval.bm25 import Bm25Retriever

@@ -8,9 +8,10 @@ from typing import Any
 from late_vectors import minilm
 from ravlm.data.dataset import Dataset
 from ravlm.encoders.choose import load_encoder
+from ravlm.evaluation.bootstrap import clustered_interval
 from ravlm.evaluation.evaluate import questions_of
 from ravlm.evaluation.floors import KINDS, floor_recall
-from ravlm.evaluation.measures import clustered_interval, mean
+from ravlm.evaluation.measures import mean
 from ravlm.knowledge.passages import passages
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Example, Hit, Query

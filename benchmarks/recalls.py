@@ -3,7 +3,8 @@
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
-from ravlm.evaluation.measures import clustered_interval, first_rank, mean
+from ravlm.evaluation.bootstrap import clustered_interval
+from ravlm.evaluation.measures import first_rank, mean
 from ravlm.records import Query
 from ravlm.retrieval.retriever import Retriever
 
