@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from coloured_dataset import TINY, write_coloured
 from command import Outcome, Ravlm
 from ravlm.cli.main import main
 from ravlm.knowledge.build import build
@@ -45,31 +44,6 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset of coloured things. Leave it as it is."""
-    return write_coloured(tmp_path_factory.mktemp("coloured") / "data")
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A configuration with which a model learns to read the coloured things in seconds."""
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(TINY)
-    return path
-
-
-@pytest.fixture(scope="session")
-def trained(coloured: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of the coloured things. Leave it as it is; `model` is a copy to change."""
-    from ravlm.training.config import read_run_config
-    from ravlm.training.run import train
-
-    out = tmp_path_factory.mktemp("trained") / "model"
-    train(read_run_config(tiny), coloured, out)
-    return out
 
 
 @pytest.fixture

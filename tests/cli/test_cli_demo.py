@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from command import Ravlm
+from ravlm.cli.demo_text import GROUPS
 from ravlm.data.flags.world import WorldSize, write_world
+from ravlm.evaluation.runs.folder import checksum
+from ravlm.evaluation.runs.records import EVIDENCE
 from ravlm.training.config import RunConfig, read_run_config
 
 SIZE = WorldSize(
@@ -43,26 +46,33 @@ def test_the_whole_demo_twice(ravlm: Ravlm, tmp_path: Path, monkeypatch: pytest.
     first = ravlm("demo", "--json", "figures.json")
     assert first.code == 0
     figures = json.loads(Path("figures.json").read_text())
-    for group in ("seen", "unseen", "unseen_zh"):
-        assert {"prior", "none", "model", "oracle", "recall@1", "recall@5", "coverage", "n"} <= set(figures[group])
-        assert all(0 <= figures[group][run] <= 1 for run in ("prior", "none", "model", "oracle"))
-        assert figures[group]["n"] > 0
+    scores = figures["scores"]
+    for group in GROUPS:
+        accuracy = {kind: told["accuracy"]["value"] for kind, told in scores["groups"][group]["evidence"].items()}
+        assert set(accuracy) == set(EVIDENCE)
+        assert all(0 <= share <= 1 for share in accuracy.values())
+        assert scores["groups"][group]["n"] > 0
     assert figures["seconds"]["total"] >= figures["seconds"]["training"] > 0
     assert set(figures["floors"]) == {"pixels", "colours_and_shapes", "n"}
     assert figures["floors"]["n"] == 3  # photos of the one unseen country
     assert set(figures["modalities"]["by_name"]) == {"image", "question", "knowledge"}
-    for told in ("1. World: demo/flags", "2. Training: demo/model", "3. Evaluation", "4. Report: demo/report.html"):
-        assert told in first.err
-    rows = [line for line in first.out.splitlines() if line.startswith("| the model  ")]
-    assert [cell.strip() for cell in rows[0].split("|")[2:5]] == [
-        f"{figures[group]['model']:.3f}" for group in ("seen", "unseen", "unseen_zh")
-    ]
+    for step in ("1. World: demo/flags", "2. Training: demo/model", "3. Evaluation: demo/run"):
+        assert step in first.err
+    assert "4. Report: demo/report.html" in first.err
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in first.out.splitlines()]
+    head = next(line for line in lines if line[:1] == ["evidence"])
+    told = dict(zip(head, next(line for line in lines if "(retrieved)" in str(line)), strict=True))
+    macro = scores["macro"]["groups"]
+    assert {g: told[g] for g in GROUPS} == {g: f"{macro[g]['retrieved']['value']:.3f}" for g in GROUPS}
     assert first.out.count("demo/flags/images/test/") == 4  # three answers, and the first of them to ask again
     page = Path("demo/report.html").read_text()
     assert "What each input is worth" in page
     assert "loss, read" in page
     command = next(line for line in first.out.splitlines() if line.startswith("  ravlm ask demo/model"))
     assert command.endswith(("?'", "。'", "？'", ".'"))
+
+    verified = ravlm("verify", "demo/run", "--replay")
+    assert (verified.code, verified.out.splitlines()[-1]) == (0, f"run {checksum(Path('demo/run/run.json'))}")
 
     photo = next(Path("demo/flags/images/test").iterdir())
     drawn = photo.stat().st_mtime_ns

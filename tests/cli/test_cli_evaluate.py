@@ -5,48 +5,94 @@ import pytest
 
 from coloured_dataset import UNSEEN
 from command import Ravlm
-from ravlm.evaluation.results import read_results
+from ravlm.evaluation.runs.folder import read_run
+from ravlm.evaluation.runs.records import EVIDENCE
 
 
-def test_scores_by_group(ravlm: Ravlm, trained: Path, coloured: Path, tmp_path: Path) -> None:
-    scores, answers = tmp_path / "scores.json", tmp_path / "answers.jsonl"
-    outcome = ravlm("evaluate", trained, "--data", coloured, "--json", scores, "--results", answers)
-    assert outcome.code == 0
-    found = json.loads(scores.read_text())
-    assert (found["split"], found["evidence"]) == ("test", "retrieved")
-    assert list(found["groups"]) == ["all", "seen", "relation:keeper", "relation:town", "unseen"]
-    unseen = found["groups"]["unseen"]
+def test_a_run_has_every_question_under_every_evidence(ravlm: Ravlm, run: Path, coloured: Path) -> None:
+    found = read_run(run)
+    assert list(found.answers) == list(EVIDENCE)
+    assert {len(answers) for answers in found.answers.values()} == {60}
+    groups = found.summary["scores"]["groups"]
+    assert list(groups) == ["all", "seen", "relation:keeper", "relation:town", "unseen"]
+    unseen = groups["unseen"]
     assert unseen["n"] == 2 * len(UNSEEN)
-    assert unseen["accuracy"] >= 0.8
-    assert unseen["recall@1"] == unseen["coverage"] == 1
-    assert len(read_results(answers)) == found["groups"]["all"]["n"] == 60
-    row = next(line for line in outcome.out.splitlines() if line.startswith("| unseen"))
-    assert [cell.strip() for cell in row.split("|")[2:4]] == [f"{unseen['accuracy']:.3f}", "1.000"]
-    assert "Next: ravlm ask" in outcome.out
+    accuracy = {kind: told["accuracy"]["value"] for kind, told in unseen["evidence"].items()}
+    assert accuracy["retrieved"] >= 0.8
+    assert accuracy["oracle"] >= 0.8
+    assert (accuracy["prior"], accuracy["none"], accuracy["removed"], accuracy["wrong"]) == (0, 0, 0, 0)
+    assert unseen["retrieval"]["R@1"]["value"] == unseen["passages"]["words"]["PRR@1"] == 1
+    assert unseen["grounded"]["share"]["value"] == 1
 
 
-def test_evidence_decides_what_is_read(ravlm: Ravlm, trained: Path, coloured: Path, tmp_path: Path) -> None:
-    found = {}
-    for evidence in ("none", "oracle"):
-        arguments = ("--data", coloured, "--evidence", evidence, "--json", tmp_path / f"{evidence}.json")
-        assert ravlm("evaluate", trained, *arguments).code == 0
-        found[evidence] = json.loads((tmp_path / f"{evidence}.json").read_text())["groups"]["unseen"]
-    assert (found["none"]["accuracy"], found["none"]["coverage"]) == (0, 0)
-    assert found["oracle"]["accuracy"] >= 0.8
-    assert found["oracle"]["coverage"] == 1
+def test_a_run_says_what_was_read_and_what_it_was_made_with(run: Path, trained: Path, coloured: Path) -> None:
+    found = read_run(run)
+    asked, given = found.questions[0], found.answers["retrieved"][0]
+    assert asked.support == (f"{asked.example.entries[0]}#0",)
+    assert [(piece.kind, piece.origin or piece.text) for piece in given.pieces] == [
+        ("region", "middle"),
+        ("question", asked.example.question),
+    ]
+    assert given.ranked[0][0] == asked.example.entries[0]
+    assert len(given.ranked) == 10
+    assert {hit.entry for hit in given.hits} == {entry for entry, _ in given.ranked[:2]}
+    cited = found.passages[given.citations[0].passage].text[slice(*given.citations[0].span)]
+    assert cited == given.answer
+    assert set(given.timings) == {"find", "answer"}
+    wrong, removed = found.answers["wrong"][0], found.answers["removed"][0]
+    assert {hit.entry for hit in wrong.hits} == {given.ranked[1][0]}
+    assert {hit.passage for hit in given.hits} - {hit.passage for hit in removed.hits} == {
+        f"{asked.example.entries[0]}#0"
+    }
+    assert found.answers["none"][0].hits == ()
+    about = found.about
+    assert about["where"] == {"model": str(trained), "data": str(coloured)}
+    assert about["model"]["training"]["match"]["steps"] == 40
+    assert about["seeds"] == {"training": 0, "bootstrap": 0}
+    for part in ("dataset", "model", "knowledge", "index"):
+        assert len(about[part]["fingerprint"]) == 64
+
+
+def test_the_tables_say_what_the_summary_says(ravlm: Ravlm, trained: Path, coloured: Path, tmp_path: Path) -> None:
+    kinds = ("--evidence", "oracle", "--evidence", "retrieved")
+    outcome = ravlm("evaluate", trained, "--data", coloured, "--out", tmp_path / "run", *kinds, "--group", "unseen")
+    assert outcome.code == 0
+    found = read_run(tmp_path / "run")
+    assert list(found.answers) == ["retrieved", "oracle"]
+    assert {asked.example.groups[0] for asked in found.questions} == {"unseen"}
+    accuracy = found.summary["scores"]["groups"]["unseen"]["evidence"]["retrieved"]["accuracy"]["value"]
+    row = next(line for line in outcome.out.splitlines() if "(retrieved)" in line)
+    assert f"{accuracy:.3f}" in row
+    assert "95 % intervals" in outcome.out
+    assert "Next: ravlm report" in outcome.out
+
+
+def test_json_is_the_scores(ravlm: Ravlm, trained: Path, coloured: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a run"
+    outcome = ravlm("evaluate", trained, "--data", coloured, "--out", out, "--evidence", "none", "--json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out) == json.loads((out / "summary.json").read_text())["scores"]
+
+
+def test_removed_brings_what_it_is_removed_from(ravlm: Ravlm, trained: Path, coloured: Path, tmp_path: Path) -> None:
+    arguments = ("--data", coloured, "--out", tmp_path / "run", "--evidence", "removed")
+    assert ravlm("evaluate", trained, *arguments).code == 0
+    assert list(read_run(tmp_path / "run").answers) == ["retrieved", "removed"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nowhere", "--data", "data"), "no model in nowhere"),
-        (("data", "--data", "data"), "no model in data"),
-        (("nowhere", "--data", "nowhere"), "no dataset in nowhere"),
-        (("nowhere", "--data", "data", "--split", "dev"), "no split 'dev'; it has: train, val, test"),
-        (("nowhere", "--data", "data", "--evidence", "orcale"), "Did you mean 'oracle'?"),
-        (("nowhere", "--data", "data", "--json", "data"), "in the way"),
-        (("nowhere", "--data", "data", "--results", "data/dataset.json/r.jsonl"), "is not a folder"),
-        (("nowhere",), "--data"),
+        (("nowhere", "--data", "data", "--out", "run"), "no model in nowhere"),
+        (("data", "--data", "data", "--out", "run"), "no model in data"),
+        (("nowhere", "--data", "nowhere", "--out", "run"), "no dataset in nowhere"),
+        (("nowhere", "--data", "data", "--out", "run", "--split", "dev"), "no split 'dev'; it has: train, val, test"),
+        (("nowhere", "--data", "data", "--out", "run", "--evidence", "orcale"), "Did you mean 'oracle'?"),
+        (("nowhere", "--data", "data", "--out", "run", "--group", "seen"), "no question in 'seen' with a right answer"),
+        (("nowhere", "--data", "data", "--out", "data"), "already holds something"),
+        (("nowhere", "--data", "data", "--out", "data/dataset.json"), "not a folder"),
+        (("nowhere", "--data", "data"), "--out"),
+        (("nowhere", "--out", "run"), "--data"),
     ],
 )
 def test_bad_input_ends_in_2_and_writes_nothing(
@@ -60,7 +106,8 @@ def test_bad_input_ends_in_2_and_writes_nothing(
     assert sorted(Path().rglob("*")) == before
 
 
-def test_a_split_without_questions(ravlm: Ravlm, data: Path, trained: Path) -> None:
+def test_a_split_without_questions(ravlm: Ravlm, data: Path, trained: Path, tmp_path: Path) -> None:
     (data / "test.jsonl").write_text("")
-    outcome = ravlm("evaluate", trained, "--data", data)
+    outcome = ravlm("evaluate", trained, "--data", data, "--out", tmp_path / "run")
     assert (outcome.code, "no question" in outcome.err) == (2, True)
+    assert not (tmp_path / "run").exists()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from documents import ROOT
-from ravlm.evaluation.results import QuestionResult
+from made_run import OUTCOMES, write_made_run
+from ravlm.evaluation.runs.columns import to_columns
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -23,25 +25,6 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Any:
         return __import__(name)
 
     return load
-
-
-def result(right: bool, entry: str, *groups: str, ranked: tuple[str, ...] = ()) -> QuestionResult:
-    return QuestionResult(
-        id=f"{entry}-{right}",
-        question="?",
-        image="photo.jpg",
-        language="en",
-        groups=groups,
-        gold_answer="x",
-        answer="x" if right else "y",
-        right=right,
-        confidence=0.5,
-        abstained=False,
-        gold_entries=(entry,),
-        ranked=ranked,
-        gold_rank=None,
-        covered=True,
-    )
 
 
 def test_seeds_are_summed_up_number_by_number(benchmark: Any) -> None:
@@ -67,17 +50,24 @@ def test_the_machine_is_told_by_its_cores_alone(benchmark: Any) -> None:
 
 
 def test_groceries_are_scored_within_all_groups_and_over_products(benchmark: Any) -> None:
-    model = [
-        result(True, "milk", "unseen", "numbers", ranked=("milk", "kiwi")),
-        result(False, "kiwi", "unseen", "numbers", ranked=("milk", "kiwi")),
-        result(True, "kiwi", "unseen", "country", ranked=("kiwi",)),
-        result(True, "plum", "seen", "numbers", ranked=("plum",)),
-    ]
-    runs = {"model": model, "prior": [result(False, "milk", "unseen", "numbers")]}
-    found = benchmark("grocery").scores(runs, {"unseen", "numbers"})
-    assert (found["model"], found["prior"], found["n"]) == (0.5, 0.0, 2)
-    assert (found["recall@1"], found["recall@5"]) == (0.5, 1.0)
-    assert found["model interval"] == (0.0, 1.0)
+    numbers = [replace(outcome, groups=(*outcome.groups, "numbers")) for outcome in OUTCOMES[:3]]
+    found = benchmark("run_summaries").grocery_results(
+        {"iconic": {"columns": to_columns([*numbers, OUTCOMES[3]])}}, ("seen", "unseen"), ("numbers", "all")
+    )["iconic"]
+    assert (found["unseen"]["numbers"]["n"], found["unseen"]["all"]["n"]) == (1, 2)
+    assert (found["unseen"]["numbers"]["retrieved"]["value"], found["unseen"]["all"]["retrieved"]["value"]) == (0, 0.5)
+    assert (found["seen"]["all"]["R@1"], found["unseen"]["all"]["R@1"]) == (1, 0.5)
+    assert (found["seen"]["all"]["grounded"], found["unseen"]["all"]["grounded"]) == (1, 0)
+
+
+def test_flags_are_summed_up_over_seeds(benchmark: Any, tmp_path: Path) -> None:
+    summary = write_made_run(tmp_path / "run").summary
+    found = benchmark("run_summaries").flags_results({"0": summary, "1": summary}, ("seen", "unseen"))
+    assert found["runs"] == ["0", "1"]
+    assert found["over_seeds"]["unseen"]["retrieved"]["mean"] == 0.5
+    assert found["over_seeds"]["unseen"]["R@1"] == {"mean": 0.5, "deviation": 0, "least": 0.5, "most": 0.5}
+    assert found["over_seeds"]["unseen"]["causes"]["entry"]["mean"] == 0.5
+    assert found["over_seeds"]["seen"]["grounded"]["mean"] == 1
 
 
 def test_a_marked_table_is_written_anew_and_nothing_else(

@@ -18,7 +18,7 @@ OURS = [command for command in SHOWN if command.words[0] == "ravlm"]
 # What typer raises at a wrong command line; it brings its own copy of click.
 WRONG: type[Any] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 NEEDED = ["README.md", "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md"]
-NEEDED += ["docs/architecture.md", "docs/dataset.md", "docs/extending.md"]
+NEEDED += ["docs/architecture.md", "docs/dataset.md", "docs/extending.md", "docs/runs.md"]
 INDEX_HOST = re.compile(
     r"https?://[\w.:-]*(?:pypi|pythonhosted|/simple\b|artifactory|nexus|devpi)[\w./-]*", re.IGNORECASE
 )
@@ -55,7 +55,9 @@ def test_the_parser_sees_a_wrong_command(line: str) -> None:
 
 
 @pytest.mark.parametrize("document", ["README.md", "README.zh-CN.md"])
-@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "ask", "dataset", "knowledge", "index", "search"])
+@pytest.mark.parametrize(
+    "verb", ["demo", "train", "evaluate", "verify", "report", "ask", "dataset", "knowledge", "index", "search"]
+)
 def test_a_readme_shows_every_verb(document: str, verb: str) -> None:
     assert verb in {command.words[1] for command in OURS if command.document == document}
 

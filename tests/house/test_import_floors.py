@@ -39,7 +39,7 @@ def test_the_contracts_are_the_three_that_the_architecture_names() -> None:
     ("upward", "contract"),
     [
         ("knowledge/rows.py:from ravlm.model import vlm", "imports go down only"),
-        ("knowledge/rows.py:import torch", "a knowledge base is built and searched without torch"),
+        ("knowledge/rows.py:import torch", "knowledge is kept and searched, and a run verified, without torch"),
         ("cli/console.py:import torch", "the command line imports torch only with the rooms that a verb asks for"),
     ],
 )

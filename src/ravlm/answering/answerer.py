@@ -4,9 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
@@ -17,36 +18,38 @@ from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.folder import INDEX, load_model
 from ravlm.model.indexes import follow
 from ravlm.model.vlm import Output, RetrievalAugmentedVLM
-from ravlm.records import Answer, Citation, Decoded, Hit
+from ravlm.records import Answer, Citation, Decoded, Hit, Piece
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.regions import middle
-from ravlm.tensors import Batch
+from ravlm.tensors import Batch, Encoded
 
 LONGEST_QUESTION = 2000  # characters
 RANKED = 10  # entries ranked for each picture
 MODALITIES = ("image", "question", "knowledge")
-Evidence = Literal["retrieved", "none", "oracle"]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about a picture. `entries` are the right ones, for evidence `oracle` alone."""
+    """A question about a picture."""
 
     image: Image.Image
     question: str
     language: str
-    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer, the entries its picture found (best first), and the model's output for whoever looks closer."""
+class Found:
+    """What the pictures of a batch of questions look like to the model, and what was found for each.
 
-    answer: Answer
-    ranked: tuple[str, ...]
-    output: Output
-    row: int
+    `seen` and `keys` [b, v] are the visual encoder's; `ranked` are the nearest entries of each picture as (entry id,
+    its nearest image id, cosine), best first; `hits` is what will be read.
+    """
+
+    seen: Encoded
+    keys: Float[np.ndarray, "b v"]
+    ranked: list[list[tuple[str, str, float]]]
+    hits: list[list[Hit]]
 
 
 class Answerer:
@@ -105,57 +108,64 @@ class Answerer:
         if follow:
             self.refresh()
         refreshed = time.perf_counter()
-        answered = self.answer([Asked(image, question, language or guess_language(question))])[0].answer
+        asked = [Asked(image, question, language or guess_language(question))]
+        found = self.find(asked)
+        located = time.perf_counter()
+        answer = self.answer(asked, found.seen, found.hits)[0]
         now = time.perf_counter()
-        timings = {"refresh": refreshed - began, "answer": now - refreshed}
-        return replace(answered, timings=timings, version=self.knowledge.version, behind=self.behind)
+        timings = {"refresh": refreshed - began, "find": located - refreshed, "answer": now - located}
+        return replace(answer, timings=timings, version=self.knowledge.version, behind=self.behind)
 
     @torch.no_grad()
-    def answer(
-        self, asked: Sequence[Asked], evidence: Evidence = "retrieved", without: str | None = None
-    ) -> list[Answered]:
-        """Answer a batch of questions from the version of the knowledge base last refreshed to.
+    def find(self, asked: Sequence[Asked]) -> Found:
+        """Look at the pictures and find what to read, in the version of the base last refreshed to."""
+        seen = self.model.visual_encoder(self._pixels([a.image for a in asked]))
+        keys = self.retriever.query_keys(seen)
+        ranked = self.retriever.images.search(keys, RANKED)
+        hits = [
+            self.retriever.read(row[: self.retriever.entries], a.question, a.language)
+            for row, a in zip(ranked, asked, strict=True)
+        ]
+        return Found(seen, keys, ranked, hits)
 
-        `without` takes one of `MODALITIES` away: the picture becomes plain grey, the question empty, or nothing is
-        retrieved.
+    def pieces(self, asked: Asked) -> tuple[Piece, ...]:
+        """What `find` compares with the knowledge: the middle of the picture with pictures, the question with passages.
+
+        The weights are the gains that the model has learnt for the two.
         """
-        device = self.retriever.log_scale.device
-        questions = ["" if without == "question" else a.question for a in asked]
+        eye, words = float(self.retriever.log_scale.detach().exp()), float(self.retriever.text_gain.detach())
+        return (
+            Piece("region", weight=eye, image=asked.image, origin="middle"),
+            Piece("question", weight=words, text=asked.question),
+        )
+
+    @torch.no_grad()
+    def answer(self, asked: Sequence[Asked], seen: Encoded, hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+        """Answer a batch of questions from these hits (an empty row: without evidence).
+
+        `seen` is what the visual encoder made of the pictures: see `find`.
+        """
+        questions = [a.question for a in asked]
         batch = Batch(
-            images=self._pixels([a.image for a in asked], grey=without == "image").to(device),
-            texts=self.model.language_encoder.tokenize(questions).to(device),
+            images=torch.zeros(len(asked), 3, 0, 0, device=self.device),
+            texts=self.model.language_encoder.tokenize(questions).to(self.device),
             questions=questions,
             languages=[a.language for a in asked],
+            seen=seen,
         )
-        seen = self.model.visual_encoder(batch.images)
-        queries = self.retriever.query_keys(seen)
-        ranked = self.retriever.images.search(queries, RANKED)
-        hits: list[list[Hit]] = [[] for _ in asked]
-        if evidence != "none" and without != "knowledge":
-            chosen = [row[: self.retriever.entries] for row in ranked]
-            if evidence == "oracle":
-                chosen = [
-                    [self.retriever.images.compare(query, entry_id) for entry_id in a.entries]
-                    for query, a in zip(queries, asked, strict=True)
-                ]
-            rows = zip(chosen, batch.questions, batch.languages, strict=True)
-            hits = [self.retriever.read(entries, question, language) for entries, question, language in rows]
-        output = self.model(replace(batch, seen=seen), hits)
+        output = self.model(batch, hits)
         decoded = self.model.decode(output)
         weights = output.fused.weights
-        return [
-            Answered(
-                self._answer(decoded[i], hits[i], output, i, weights),
-                tuple(entry_id for entry_id, _, _ in ranked[i]),
-                output,
-                i,
-            )
-            for i in range(len(asked))
-        ]
+        return [self._answer(decoded[i], hits[i], output, i, weights) for i in range(len(asked))]
 
-    def _pixels(self, images: Sequence[Image.Image], *, grey: bool) -> Tensor:
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self.retriever.log_scale.device
+
+    def _pixels(self, images: Sequence[Image.Image]) -> Tensor:
         pixels = stack_pictures([self.model.visual_encoder.preprocess(middle(image)) for image in images])
-        return torch.full_like(pixels, 127) if grey else pixels
+        return pixels.to(self.device)
 
     def _answer(
         self, decoded: Decoded, hits: Sequence[Hit], output: Output, row: int, weights: Tensor | None

@@ -17,7 +17,7 @@ def answer_lines(
     alternatives: Sequence[tuple[str, float]],
 ) -> Iterator[str]:
     """The lines. A citation has the fields of `records.Citation`; the answer stands in [brackets] in its sentence."""
-    from ravlm.evaluation.report import mark
+    from ravlm.evaluation.report.marking import mark
 
     if abstained:
         yield "No answer: nothing that was retrieved seems to answer this."

@@ -2,25 +2,26 @@
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ravlm import __version__
-from ravlm.cli.console import duration, examples, progress, say, warn
+from ravlm.cli.console import examples, progress, say, warn
 from ravlm.cli.demo_text import CLOSELY, GROUPS, Paths, tell_outcome, tell_plan
 
 if TYPE_CHECKING:
+    from ravlm.answering.answerer import Answerer
+    from ravlm.cli.console import Progress
     from ravlm.data.dataset import Dataset
-    from ravlm.evaluation.report import Table
-    from ravlm.evaluation.trial import Trial
-    from ravlm.training.run import TrainingReport
+    from ravlm.evaluation.report.tables import Table
+    from ravlm.evaluation.runs.folder import Run
 
 CARD = "demo.json"
 STOPPED = 130
-ASKED = ("en", "en", "zh")
+SAMPLE = 400  # unseen questions asked without each input
 EPILOG = examples("ravlm demo", "ravlm demo --out demo --seed 1 --json demo.json")
 
 
@@ -33,7 +34,7 @@ def demo(
 ) -> None:
     """Draw a world of flags, train on it, answer questions about countries never trained on, and report.
 
-    The world is kept for the next time; an earlier demo's model and report in the same folder are replaced.
+    The world is kept for the next time; an earlier demo's model, run and report in the same folder are replaced.
     """
     from ravlm.cli.extras import require_models, require_world
     from ravlm.safe.files import check_writable
@@ -59,7 +60,7 @@ def demo(
 
 
 def claim(paths: Paths, seed: int) -> None:
-    """Make the folder the demo's own: of an earlier demo, the model and the report go, and a world of another seed.
+    """Make the folder the demo's own: of an earlier demo, model, run and report go, and a world of another seed.
 
     Raises:
         PathError: it holds something that no demo wrote.
@@ -72,6 +73,7 @@ def claim(paths: Paths, seed: int) -> None:
         check_free(paths.out)
     else:
         remove_folder(paths.model)
+        remove_folder(paths.run)
         paths.report.unlink(missing_ok=True)
         if before != about:
             remove_folder(paths.world)
@@ -92,7 +94,6 @@ def _run(paths: Paths, seed: int, began: float) -> dict[str, Any]:
     from ravlm.data.dataset import Dataset
     from ravlm.data.flags.world import write_world
     from ravlm.device import choose_device
-    from ravlm.evaluation.trial import draw_examples, run_trial
     from ravlm.training.config import read_run_config
     from ravlm.training.run import train
 
@@ -104,52 +105,71 @@ def _run(paths: Paths, seed: int, began: float) -> dict[str, Any]:
     warn(f"\n2. Training: {paths.model}")
     with progress() as report:
         trained = train(read_run_config(None, seed=seed), paths.world, paths.model, progress=report)
-    warn("\n3. Evaluation: all test questions, then the baselines")
+    warn(f"\n3. Evaluation: {paths.run}")
     answerer = Answerer.open(paths.model, choose_device())
     with progress() as report:
-        trial = run_trial(answerer, dataset, list(GROUPS), closely=CLOSELY, seed=seed, progress=report)
+        run = _evaluate(paths, dataset, answerer, report)
+        extra = _beside(dataset, answerer, run, seed, report)
     warn(f"\n4. Report: {paths.report}\n")
-    unseen = [r for r in trial.answered if not {"seen"} & set(r.groups)]
-    shown = draw_examples(unseen, ASKED, seed)
-    tables = _tables(trial)
-    _write_report(paths, dataset, answerer, trial, trained, seed)
+    _write_report(paths, dataset, answerer, run, extra, seed)
     seconds = {"training": trained.seconds["training"], "total": round(time.perf_counter() - began, 1)}
-    tell_outcome(paths, trial, tables, shown, seconds)
-    return _figures(trial, seconds, seed)
+    tell_outcome(paths, run, extra.tables, seconds, seed)
+    return {"scores": run.summary["scores"], **extra.figures, "seconds": seconds, "seed": seed}
 
 
-def _tables(trial: "Trial") -> list["Table"]:
-    from ravlm.evaluation.trial_report import accuracy_table, modality_table, retrieval_table
+def _evaluate(paths: Paths, dataset: "Dataset", answerer: "Answerer", report: "Progress") -> "Run":
+    """The test questions of the demo's groups, answered from every kind of evidence, kept as a run."""
+    from ravlm.evaluation.evaluate import evaluate, questions_of
+    from ravlm.evaluation.runs.manifest import describe
+    from ravlm.evaluation.runs.write import write
 
-    return [accuracy_table(trial, GROUPS), retrieval_table(trial, GROUPS, CLOSELY), modality_table(trial)]
+    questions = questions_of(dataset, "test", GROUPS)
+    seen = evaluate(answerer, dataset, questions, progress=report)
+    kinds = list(seen.answers)
+    about = describe(answerer, paths.model, dataset, kinds, split="test", groups=GROUPS, questions=len(questions))
+    where = {"model": str(paths.model), "data": str(paths.world)}
+    return write(paths.run, about, seen.questions, seen.passages, seen.answers, where)
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What the demo measures beside the run: as figures, and as tables."""
+
+    figures: dict[str, Any]
+    tables: list["Table"]
+
+
+def _beside(dataset: "Dataset", answerer: "Answerer", run: "Run", seed: int, report: "Progress") -> _Beside:
+    """Floors without learning on unseen photos, and what each input is worth on a sample of unseen questions."""
+    import numpy as np
+
+    from ravlm.evaluation.baseline_tables import floor_table, modality_table
+    from ravlm.evaluation.floors import dataset_floors
+    from ravlm.evaluation.modalities import without_each
+
+    rows = [i for i, question in enumerate(run.questions) if CLOSELY in question.example.groups]
+    photos = {run.questions[i].example.images[0]: run.questions[i].example for i in rows}
+    floors = dataset_floors(dataset, answerer.knowledge, list(photos.values()), report)
+    drawn = sorted(np.random.default_rng(seed).permutation(rows)[:SAMPLE].tolist())
+    answers = run.answers["retrieved"]
+    worth = without_each(
+        answerer, dataset, [run.questions[i] for i in drawn], [answers[i] for i in drawn], progress=report
+    )
+    figures = {"floors": {**floors, "n": len(photos)}, "modalities": asdict(worth)}
+    return _Beside(figures, [floor_table(floors, len(photos), CLOSELY), modality_table(worth)])
 
 
 def _write_report(
-    paths: Paths, dataset: "Dataset", answerer: Any, trial: "Trial", trained: "TrainingReport", seed: int
+    paths: Paths, dataset: "Dataset", answerer: "Answerer", run: "Run", extra: _Beside, seed: int
 ) -> None:
-    from ravlm.evaluation.report import choose_examples, write_report
-    from ravlm.evaluation.trial_report import curve_rows, interval_note, relation_table
+    from ravlm.evaluation.report.page import write_report
     from ravlm.safe.images import read_image_bytes
 
     write_report(
         paths.report,
-        title="ravlm demo: questions about flags",
-        summary=f"Seed {seed}; trained in {duration(trained.seconds['training'])}. {interval_note(trial, GROUPS)}",
-        tables=[*_tables(trial), relation_table(trial, GROUPS)],
-        learning_curve=curve_rows(trained.curve),
-        examples=choose_examples(trial.answered, seed=seed),
+        [run],
         photos=lambda path: read_image_bytes(dataset.image_path(path)),
         pictures=answerer.knowledge.picture,
+        extra=extra.tables,
+        seed=seed,
     )
-
-
-def _figures(trial: "Trial", seconds: dict[str, float], seed: int) -> dict[str, Any]:
-    """What `--json` writes."""
-    return {
-        **trial.table,
-        "relations": trial.relations,
-        "floors": {**trial.floors, "n": trial.floor_photos},
-        "modalities": asdict(trial.modalities),
-        "seconds": seconds,
-        "seed": seed,
-    }

@@ -1,27 +1,20 @@
-"""`ravlm evaluate`: how well a model answers a split of a dataset, by group."""
+"""`ravlm evaluate`: a model answers a split of a dataset under every kind of evidence, and the run is kept."""
 
-import json
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ravlm.cli.console import examples, progress, say, table
+from ravlm.cli.console import counted, emit_json, examples, progress, say
 
-KINDS = ("retrieved", "none", "oracle")
-COLUMNS = {
-    "accuracy": "accuracy",
-    "recall@1": "recall@1",
-    "recall@5": "recall@5",
-    "coverage": "coverage",
-    "calibration_error": "ECE",
-}
+if TYPE_CHECKING:
+    from ravlm.evaluation.runs.records import EvidenceKind
+
 EPILOG = examples(
-    "ravlm evaluate model --data flags",
-    "ravlm evaluate model --data flags --evidence oracle --json oracle.json",
-    "ravlm evaluate model --data flags --split val --results answers.jsonl",
+    "ravlm evaluate model --data flags --out run",
+    "ravlm evaluate model --data flags --split val --evidence retrieved --evidence oracle --out val-run",
+    "ravlm evaluate model --data flags --out run --json",
 )
 
 
@@ -29,58 +22,78 @@ def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.")],
     *,
     data: Annotated[Path, typer.Option(metavar="DIR", help="The dataset's folder.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run's folder: new or empty.")],
     split: Annotated[str, typer.Option(help="Which split to answer: train, val or test.")] = "test",
     evidence: Annotated[
-        str, typer.Option(help="What the model reads: retrieved, none, or oracle (the right entry).")
-    ] = (KINDS[0]),
-    results: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write every answer with what it stands on, one JSON a line.")
+        list[str] | None,
+        typer.Option(
+            help="What to answer from: prior, none, retrieved, oracle (the right entry), removed (without what "
+            "supports the answer) or wrong (another entry); may be repeated. All of them, if not given."
+        ),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the scores as JSON.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Only questions in this group of the dataset; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON for programs.")] = False,
 ) -> None:
-    """Answer a split's questions and print accuracy, retrieval and calibration for each of its groups."""
-    from ravlm.cli.extras import require_models
-    from ravlm.data.dataset import Dataset
-    from ravlm.errors import DatasetError, UnknownChoice
-    from ravlm.safe.files import check_writable, write_text_atomic
+    """Answer a split's questions from every kind of evidence, score the answers, and keep all of it as a run.
 
-    if evidence not in KINDS:
-        raise UnknownChoice("kind of evidence", evidence, KINDS)
-    for file in (results, json_file):
-        if file is not None:
-            check_writable(file)
+    Check a run with `ravlm verify`, look at it with `ravlm report`.
+    """
+    from ravlm.cli.extras import require_models
+    from ravlm.cli.run_tables import tell_run
+    from ravlm.data.dataset import Dataset
+    from ravlm.errors import DatasetError
+    from ravlm.optional import require
+    from ravlm.safe.files import check_free
+
+    kinds = kinds_of(evidence)
+    check_free(out)
     require_models()
-    from ravlm.answering.answerer import Answerer, Evidence
+    require("ir_measures", "evaluation")
+    require("pint", "evaluation")
+    from ravlm.answering.answerer import Answerer
     from ravlm.device import choose_device
     from ravlm.evaluation.evaluate import evaluate as answer_all
     from ravlm.evaluation.evaluate import questions_of
-    from ravlm.evaluation.results import summary, write_results
+    from ravlm.evaluation.runs.manifest import describe
+    from ravlm.evaluation.runs.write import write
 
     dataset = Dataset.open(data)
-    questions = questions_of(dataset, split)
+    groups = group or []
+    questions = questions_of(dataset, split, groups)
     if not questions:
-        raise DatasetError(f"The split {split!r} of {data} has no question with a right answer: nothing to evaluate.")
+        within = f" in {', '.join(map(repr, groups))}" if groups else ""
+        raise DatasetError(
+            f"The split {split!r} of {data} has no question{within} with a right answer: nothing to evaluate."
+        )
     answerer = Answerer.open(model, choose_device())
     with progress() as report:
-        answered = answer_all(answerer, dataset, questions, evidence=cast("Evidence", evidence), progress=report)
-    about = {"model": str(model), "data": str(data), "split": split, "evidence": evidence}
-    scores = {**about, **summary(answered)}
-    if results is not None:
-        write_results(results, answered)
-    if json_file is not None:
-        write_text_atomic(json_file, json.dumps(scores, ensure_ascii=False, indent=1) + "\n")
-    _show(scores["groups"], f"{model} on {data}, split {split}, evidence {evidence}")
-    for file, what in ((results, "answers"), (json_file, "scores")):
-        if file is not None:
-            say(f"Wrote the {what} to {file}.")
-    shown = next((r for r in answered if r.right), answered[0])
-    say(f"Next: {shlex.join(['ravlm', 'ask', str(model), str(data / shown.image), shown.question])}")
+        seen = answer_all(answerer, dataset, questions, kinds, progress=report)
+    kinds = list(seen.answers)
+    about = describe(answerer, model, dataset, kinds, split=split, groups=groups, questions=len(questions))
+    where = {"model": str(model), "data": str(data)}
+    run = write(out, about, seen.questions, seen.passages, seen.answers, where)
+    if as_json:
+        emit_json(run.summary["scores"])
+        return
+    asked = counted(len(questions), "question", "questions")
+    say(f"{model} on {data}, split {split}: {asked}\n")
+    tell_run(run)
+    say(f"Wrote {out}: every question with what was read and answered, and the scores.")
+    say(f"Next: {shlex.join(['ravlm', 'report', str(out)])}")
 
 
-def _show(groups: Mapping[str, Mapping[str, Any]], title: str) -> None:
-    from ravlm.evaluation.report import cell
+def kinds_of(evidence: list[str] | None) -> "list[EvidenceKind]":
+    """The kinds of evidence by their names.
 
-    rows = [[name, *(cell(scores[column]) for column in (*COLUMNS, "n"))] for name, scores in groups.items()]
-    say(title)
-    table(["group", *COLUMNS.values(), "n"], rows)
-    say("Coverage: a right answer was among the candidates. ECE: how far confidence is from the share that is right.")
+    Raises:
+        UnknownChoice: there is no such kind.
+    """
+    from ravlm.errors import UnknownChoice
+    from ravlm.evaluation.runs.records import EVIDENCE
+
+    for name in evidence or ():
+        if name not in EVIDENCE:
+            raise UnknownChoice("kind of evidence", name, EVIDENCE)
+    return [kind for kind in EVIDENCE if evidence is None or kind in evidence]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ravlm import __version__
-from ravlm.cli import ask, dataset, demo, encode, evaluate, index, knowledge, search, train
+from ravlm.cli import ask, dataset, demo, encode, evaluate, index, knowledge, report, search, train, verify
 from ravlm.cli.console import examples, say, warn
 from ravlm.errors import RavlmError
 
@@ -39,7 +39,9 @@ app.callback(
         "ravlm demo --out demo",
         "ravlm dataset make flags --out flags",
         "ravlm train --data flags --out model",
-        "ravlm evaluate model --data flags",
+        "ravlm evaluate model --data flags --out run",
+        "ravlm verify run",
+        "ravlm report run",
         'ravlm ask model photo.jpg "What is the capital of this country?"',
         "ravlm knowledge set model country-fr france.md",
         "ravlm encode timm/resnet50.a1_in1k photos --out photos.parquet",
@@ -56,6 +58,8 @@ app.add_typer(index.app, name="index")
 app.command("search", epilog=search.EPILOG)(search.search)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
+app.command("verify", epilog=verify.EPILOG)(verify.verify)
+app.command("report", epilog=report.EPILOG)(report.report)
 app.command("ask", epilog=ask.EPILOG)(ask.ask)
 app.command("encode", epilog=encode.EPILOG)(encode.encode)
 

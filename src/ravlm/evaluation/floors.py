@@ -1,18 +1,24 @@
 """Retrieval floors without learning: how far plain picture features get at finding the right entry."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ravlm.data.dataset import Dataset
 from ravlm.errors import UnknownChoice
 from ravlm.evaluation.measures import recall_at_k
+from ravlm.knowledge.store import KnowledgeBase
 from ravlm.optional import require
+from ravlm.records import Example
+from ravlm.retrieval.regions import middle
+from ravlm.safe.images import decode_image, read_image
 
 Kind = Literal["pixels", "colours_and_shapes"]
 KINDS: tuple[Kind, ...] = ("pixels", "colours_and_shapes")
+Progress = Callable[[str, int, int], None]
 Features = npt.NDArray[np.float32]
 
 _PIXELS, _SHAPES = 32, 64  # picture sides, pixels
@@ -55,6 +61,21 @@ def floor_recall(
         ranked.append([entries[index] for index in np.argsort(-best, kind="stable")])
     wanted = [[right] if isinstance(right, str) else list(right) for right in gold]
     return {f"recall@{k}": recall_at_k(ranked, wanted, k) for k in (1, 5)}
+
+
+def dataset_floors(
+    dataset: Dataset, knowledge: KnowledgeBase, examples: Sequence[Example], progress: Progress = lambda *_: None
+) -> dict[str, dict[str, float | None]]:
+    """The floors of every kind: the middles of the examples' photos against every picture in the base."""
+    base = [(e.id, decode_image(knowledge.picture(image_id))) for e in knowledge.iterate() for image_id in e.images]
+    photos = [middle(read_image(dataset.image_path(e.images[0]))) for e in examples]  # as a model looks at them
+    gold = [e.entries for e in examples]
+    floors: dict[str, dict[str, float | None]] = {}
+    for done, kind in enumerate(KINDS):
+        progress("finding entries without learning", done, len(KINDS))
+        floors[kind] = floor_recall(kind, photos, base, gold)
+    progress("finding entries without learning", len(KINDS), len(KINDS))
+    return floors
 
 
 def _unit(values: npt.NDArray[np.floating]) -> Features:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 WIDTH, HEIGHT = 320, 150  # of a panel's plot, in the drawing's units
 _AXIS = frozenset({"step", "seconds"})
@@ -26,6 +26,29 @@ class Panel:
     @property
     def polyline(self) -> str:
         return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Panels beside one another."""
+
+    kind: ClassVar[str] = "panels"
+    panels: tuple[Panel, ...]
+    width: ClassVar[int] = WIDTH
+    height: ClassVar[int] = HEIGHT
+
+
+def by_stage(rows: Sequence[Mapping[str, Any]], loss: str) -> list[dict[str, Any]]:
+    """A training run's curve, rows of step, seconds, stage and loss, with each stage's loss as a measure of its own.
+
+    >>> by_stage([{"step": 10, "seconds": 1.5, "stage": "read", "loss": 2.0}], "loss, {stage}")
+    [{'step': 10, 'seconds': 1.5, 'loss, read': 2.0}]
+    """
+    return [
+        {"step": row["step"], "seconds": row["seconds"], loss.format(stage=row["stage"]): row["loss"]}
+        for row in rows
+        if {"step", "seconds", "stage", "loss"} <= set(row)
+    ]
 
 
 def panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:

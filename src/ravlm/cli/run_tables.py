@@ -1,0 +1,63 @@
+"""A run's scores in a terminal: the page's tables, without the intervals, which would not fit."""
+
+from collections.abc import Iterator
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from ravlm.cli.console import say, table
+
+if TYPE_CHECKING:
+    from ravlm.evaluation.report.tables import Cell, Table
+    from ravlm.evaluation.runs.folder import Run
+
+_WIDTH = 100  # characters of a line of prose
+
+
+def tell_run(run: "Run") -> None:
+    """Print what a run comes to: evidence side by side, how much is grounded, causes, finding the right entry.
+
+    The page has the rest.
+    """
+    from ravlm.evaluation.report.measured import finding_section
+    from ravlm.evaluation.report.parts import Sentence
+    from ravlm.evaluation.report.sections import causes_section, evidence_section
+    from ravlm.evaluation.report.tables import Table
+    from ravlm.evaluation.report.words import words_in
+
+    words = words_in("en")
+    for section in (evidence_section(run, words), causes_section(run, words), finding_section(run, words)):
+        for found in [part for part in section.parts if isinstance(part, Table)][:1]:
+            tell_table(found)
+        for part in section.parts:
+            if isinstance(part, Sentence):
+                say(f"{fill(part.text, _WIDTH)}\n")
+    if intervals := ", ".join(_intervals(run)):
+        told = f"95 % intervals of the accuracy from what was retrieved, drawing whole entries: {intervals}."
+        say(f"{fill(told, _WIDTH)}\n")
+
+
+def tell_table(found: "Table") -> None:
+    """Print a table with its title and note."""
+    table(list(found.columns), [[_bare(value) for value in row] for row in found.rows], title=found.title)
+    if found.note:
+        say(fill(found.note, _WIDTH))
+    say()
+
+
+def _bare(value: "Cell") -> str:
+    """A cell; of a score its value alone, of a count its share too."""
+    from ravlm.evaluation.report.tables import Noted, cell
+
+    return cell(value.value if isinstance(value, Noted) and isinstance(value.value, float) else value)
+
+
+def _intervals(run: "Run") -> Iterator[str]:
+    from ravlm.evaluation.report.sections import main_groups
+
+    scores = run.summary["scores"]
+    for name in main_groups(scores):
+        found = scores["macro"]["groups"].get(name) if scores["macro"] else None
+        of = found or {kind: told["accuracy"] for kind, told in scores["groups"][name]["evidence"].items()}
+        interval = of.get("retrieved", {}).get("interval")
+        if interval is not None:
+            yield f"{name} {interval[0]:.3f} to {interval[1]:.3f}"
