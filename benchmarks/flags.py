@@ -1,58 +1,51 @@
 """The main job over seeds: each seed draws its world, trains its model, answers its test questions.
 
-    python benchmarks/flags.py [--seeds 0 1 2] [--work DIR]
+    python benchmarks/flags.py [--seeds 0 1 2] [--work DIR] [--replay 0]
 
-Writes benchmarks/results/flags.json and the tables of the documents. About 5 minutes a seed on two cores.
+Writes benchmarks/results/runs/flags-SEED.json (the summaries of the runs), benchmarks/results/flags.json (what follows
+from them) and the tables of the documents. About 15 minutes a seed on two cores.
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from results_file import measured_with, over_seeds, write
+from results_file import write
+from run_summaries import flags_results, keep, ravlm, summaries
 from tables import flags_table, rewrite_documents
 
 GROUPS = ("seen", "unseen", "unseen_zh")
 
 
-def run_seed(seed: int, work: Path) -> dict[str, Any]:
-    """The figures of `ravlm demo` with this seed, in a process of its own."""
-    figures = work / f"figures-{seed}.json"
-    command = [sys.executable, "-c", "from ravlm.cli.main import main; main()", "demo"]
-    subprocess.run(
-        [*command, "--out", str(work / f"demo-{seed}"), "--seed", str(seed), "--json", str(figures)], check=True
-    )
-    found: dict[str, Any] = json.loads(figures.read_text(encoding="utf-8"))
-    return found
+def run_seed(seed: int, work: Path, *, replay: bool) -> None:
+    """Make the world, train, evaluate, verify, and keep the summary. What is in `work` already is not made again."""
+    world, model, run = (work / f"{name}-{seed}" for name in ("flags", "model", "run"))
+    if not world.exists():
+        ravlm("dataset", "make", "flags", "--out", world, "--seed", seed)
+    if not (model / "config.json").exists():
+        ravlm("train", "--data", world, "--out", model, "--seed", seed)
+    if not run.exists():
+        ravlm("evaluate", model, "--data", world, "--out", run)
+    ravlm("verify", run, *(["--replay"] if replay else []))
+    keep(run, f"flags-{seed}")
 
 
 def main() -> None:
     """Run the seeds, write the results, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--work", type=Path, help="keep the demos' folders here; else they are deleted")
+    parser.add_argument("--work", type=Path, help="keep worlds, models and runs here; else they are deleted")
+    parser.add_argument("--replay", type=int, default=0, help="the seed whose run is also answered again")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        runs = {seed: run_seed(seed, work) for seed in arguments.seeds}
-    results = {
-        "measured_with": measured_with(),
-        "note": "intervals: 95 %, bootstrap over countries, within a seed; over_seeds: every seed its own world",
-        "over_seeds": over_seeds([{k: v for k, v in run.items() if k != "seed"} for run in runs.values()]),
-        "seeds": {str(seed): run for seed, run in runs.items()},
-    }
+        for seed in arguments.seeds:
+            run_seed(seed, work, replay=seed == arguments.replay)
+    results = flags_results(summaries("flags"), GROUPS)
     path = write("flags.json", results)
     rewrite_documents()
     print(f"\n{flags_table(results, 'en')}\n\nWrote {path}.")
-    for seed, run in runs.items():
-        for group in GROUPS:
-            if run[group]["none"] > run[group]["prior"] + 0.03:
-                print(f"Seed {seed}, {group}: without evidence the model beats the prior by more than 3 points.")
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from PIL import Image
 
-from ravlm.answering.answerer import Answerer
+from ravlm.answering.answerer import Answerer, Asked
 from ravlm.data.dataset import Dataset
-from ravlm.encoders.pictures import stack_pictures
-from ravlm.evaluation.comparison import macro, wide
-from ravlm.evaluation.evaluate import evaluate, evaluate_prior, questions_of
-from ravlm.evaluation.results import QuestionResult
+from ravlm.evaluation.bootstrap import clustered_interval
+from ravlm.evaluation.evaluate import evaluate, questions_of
+from ravlm.evaluation.measures import macro_average
+from ravlm.evaluation.runs.scores import relation_of, relations_of
 from ravlm.grading import is_right
 from ravlm.records import Example, Hit, Query
 from ravlm.retrieval.picture import ImageRetriever
@@ -24,7 +24,6 @@ from ravlm.retrieval.queries.titles import reference_query
 from ravlm.retrieval.regions import middle
 from ravlm.retrieval.tfidf import TfidfRetriever
 from ravlm.safe.images import read_image
-from ravlm.tensors import Batch
 from recalls import recalls
 
 GROUPS = ("seen", "unseen", "unseen_zh")
@@ -39,36 +38,44 @@ def measure(model: Path, data: Path, quick: bool) -> dict[str, Any]:
     answerer, dataset = Answerer.open(model), Dataset.open(data)
     examples = [e for e in questions_of(dataset, "test") if set(GROUPS) & set(e.groups)]
     examples = examples[:: len(examples) // 40] if quick else examples
-    photos = [middle(read_image(dataset.image_path(e.images[0]))) for e in examples]
+    photos = [read_image(dataset.image_path(e.images[0])) for e in examples]
     words = TfidfRetriever.build(answerer.knowledge)
     eye = ImageRetriever.build(answerer.knowledge, answerer.model.visual_encoder)
-    asked = [Query(e.question or "", (photo,), e.language, id=e.id) for e, photo in zip(examples, photos, strict=True)]
+    asked = [
+        Query(e.question or "", (middle(photo),), e.language, id=e.id)
+        for e, photo in zip(examples, photos, strict=True)
+    ]
     queries = compose(asked, reference_query(eye, answerer.knowledge))
     found = words.search(queries, _PASSAGES)
-    prior = evaluate_prior(questions_of(dataset, "train"), examples)
-    runs = {
-        "prior": prior,
-        "reference": _read(answerer, examples, photos, found, prior),
-        "model": evaluate(answerer, dataset, examples),
+    answered = evaluate(answerer, dataset, examples, ("prior", "retrieved"))
+    texts = {
+        "prior": [line.answer for line in answered.answers["prior"]],
+        "reference": _read(answerer, examples, photos, found),
+        "model": [line.answer for line in answered.answers["retrieved"]],
     }
-    relations = wide(runs["model"])
+    relations = relations_of(answered.questions)
     without = {name: words.search([_without(query, name) for query in queries], _PASSAGES) for name in NAMES}
     rankings = {"reference query": found} | {f"without {name}": rows for name, rows in without.items()}
     return {
         "questions": len(examples),
-        "accuracy": {group: _accuracy(runs, group, relations) for group in GROUPS},
+        "accuracy": {group: _accuracy(examples, texts, group, relations) for group in GROUPS},
         "recall": {name: _by_group(examples, rows) for name, rows in rankings.items()},
         "brought by": _brought(words, queries, examples, found),
     }
 
 
-def _accuracy(runs: dict[str, list[QuestionResult]], group: str, relations: Sequence[str]) -> dict[str, Any]:
-    """The macro average over relations of each run, with intervals over entries."""
-    scores = {name: macro(results, group, relations) for name, results in runs.items()}
+def _accuracy(
+    examples: Sequence[Example], texts: dict[str, list[str]], group: str, relations: Sequence[str]
+) -> dict[str, Any]:
+    """The macro average over relations of each one's answers, with intervals over entries."""
+    chosen = [i for i, e in enumerate(examples) if group in e.groups and relation_of(e.groups) in relations]
+    asked, clusters = [relation_of(examples[i].groups) for i in chosen], [examples[i].entries for i in chosen]
     told: dict[str, Any] = {}
-    for name, score in scores.items():
-        told |= {name: score.value, f"{name} interval": score.interval}
-    return told | {"reference over prior": (scores["reference"].value or 0.0) - (scores["prior"].value or 0.0)}
+    for name, answers in texts.items():
+        right = [float(is_right(examples[i], answers[i])) for i in chosen]
+        told[name] = macro_average(right, asked)
+        told[f"{name} interval"] = clustered_interval(right, clusters, asked)
+    return told | {"reference over prior": (told["reference"] or 0.0) - (told["prior"] or 0.0)}
 
 
 def _by_group(examples: Sequence[Example], found: Sequence[Sequence[Hit]]) -> dict[str, Any]:
@@ -99,33 +106,19 @@ def _brought(
     return {name: counts[name] / counts.total() for name in NAMES}
 
 
-@torch.no_grad()
 def _read(
-    answerer: Answerer,
-    examples: Sequence[Example],
-    photos: Sequence[Any],
-    found: Sequence[Sequence[Hit]],
-    blank: Sequence[QuestionResult],
-) -> list[QuestionResult]:
+    answerer: Answerer, examples: Sequence[Example], photos: Sequence[Image.Image], found: Sequence[Sequence[Hit]]
+) -> list[str]:
     """The model's answers from the passages that were found; what it weighs them by is its own."""
-    model, results = answerer.model, []
+    answers = []
     for at in range(0, len(examples), _AT_ONCE):
         some = examples[at : at + _AT_ONCE]
-        questions = [e.question or "" for e in some]
-        batch = Batch(
-            images=stack_pictures([model.visual_encoder.preprocess(p) for p in photos[at : at + _AT_ONCE]]),
-            texts=model.language_encoder.tokenize(questions),
-            questions=questions,
-            languages=[e.language for e in some],
-        )
-        seen = model.visual_encoder(batch.images)
-        keys = answerer.retriever.query_keys(seen)
-        rows = zip(keys, found[at : at + _AT_ONCE], some, strict=True)
+        asked = [Asked(p, e.question or "", e.language) for p, e in zip(photos[at : at + _AT_ONCE], some, strict=True)]
+        seen = answerer.find(asked)
+        rows = zip(seen.keys, found[at : at + _AT_ONCE], some, strict=True)
         hits = [_hits(answerer, key, row, example) for key, row, example in rows]
-        answers = model.decode(model(replace(batch, seen=seen), hits))
-        for example, answer, result in zip(some, answers, blank[at : at + _AT_ONCE], strict=True):
-            results.append(replace(result, answer=answer.text, right=is_right(example, answer.text)))
-    return results
+        answers += [answer.text for answer in answerer.answer(asked, seen.seen, hits)]
+    return answers
 
 
 def _hits(answerer: Answerer, key: np.ndarray, found: Sequence[Hit], example: Example) -> list[Hit]:

@@ -44,13 +44,14 @@ def write(name: str, results: dict[str, Any]) -> Path:
     """Write `results/name`, floats with four decimals."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / name
-    path.write_text(json.dumps(_rounded(results), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(rounded(results), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return path
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Numbers with four decimals, in whatever they stand."""
     if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
+        return {key: rounded(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(inner) for inner in value]
+        return [rounded(inner) for inner in value]
     return round(value, 4) if isinstance(value, float) else value

@@ -26,24 +26,31 @@ FLAGS_ROWS = {
     "en": {
         "prior": "prior: the commonest answer of similar training questions",
         "none": "the model, no evidence",
-        "model": "**the model**",
+        "retrieved": "**the model**",
         "oracle": "the model, right entry given",
-        "recall@1": "right entry found first (recall@1)",
-        "recall@5": "right entry among the first five (recall@5)",
+        "removed": "the model, what supports its answer taken away",
+        "wrong": "the model, a wrong entry given",
+        "R@1": "right entry found first (R@1)",
+        "R@5": "right entry among the first five (R@5)",
+        "grounded": "right answers that change when their evidence goes",
     },
     "zh": {
         "prior": "先验：相似训练问题最常见的答案",
         "none": "模型，不给证据",
-        "model": "**模型**",
+        "retrieved": "**模型**",
         "oracle": "模型，给出正确条目",
-        "recall@1": "正确条目排第一（recall@1）",
-        "recall@5": "正确条目在前五（recall@5）",
+        "removed": "模型，拿走支持其答案的内容",
+        "wrong": "模型，故意给出错误条目",
+        "R@1": "正确条目排第一（R@1）",
+        "R@5": "正确条目在前五（R@5）",
+        "grounded": "答对且拿走证据后答案改变的比例",
     },
 }
 GROCERY_HEADS = {
-    "en": ("knowledge base", "products", "questions", "prior", "no evidence", "**model**", "oracle", "recall@1", "n"),
-    "zh": ("知识库", "商品", "问题", "先验", "无证据", "**模型**", "给出正确条目", "recall@1", "数量"),
+    "en": ("base", "products", "questions", "prior", "no evidence", "**model**", "oracle", "removed", "R@1", "n"),
+    "zh": ("知识库", "商品", "问题", "先验", "无证据", "**模型**", "给出正确条目", "拿走证据", "R@1", "数量"),
 }
+GROCERY_EVIDENCE = ("prior", "none", "retrieved", "oracle", "removed")
 GROCERY_WORDS = {
     "en": {},
     "zh": {
@@ -77,8 +84,8 @@ def grocery_table(results: Mapping[str, Any], language: str) -> str:
         for group in ("seen", "unseen"):
             for kind in ("numbers", "all"):
                 found = results[base][group][kind]
-                figures = [share(found[name]) for name in ("prior", "none", "model", "oracle", "recall@1")]
-                rows.append([*(words.get(w, w) for w in (base, group, kind)), *figures, f"{found['n']:,}"])
+                of = {name: share(found[name]["value"]) for name in GROCERY_EVIDENCE} | {"R@1": share(found["R@1"])}
+                rows.append([*(words.get(w, w) for w in (base, group, kind)), *of.values(), f"{found['n']:,}"])
     return markdown(GROCERY_HEADS[language], rows)
 
 

@@ -1,0 +1,79 @@
+"""What the documents say of flags and groceries, worked out of the committed summaries of runs."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ravlm.evaluation.bootstrap import clustered_score
+from ravlm.evaluation.comparing import MACRO, over_seeds
+from ravlm.evaluation.measures import mean
+from ravlm.evaluation.runs.columns import from_columns
+from ravlm.evaluation.runs.folder import SUMMARY, Run
+from ravlm.evaluation.runs.records import Outcome
+from results_file import FOLDER
+from results_file import over_seeds as spread
+
+RUNS = FOLDER / "runs"
+KINDS = ("prior", "none", "retrieved", "oracle", "removed", "wrong")
+RETRIEVAL = ("R@1", "R@5", "RR@10")
+
+
+def ravlm(*arguments: object) -> None:
+    """Run a command of the command line in a process of its own."""
+    command = [sys.executable, "-c", "from ravlm.cli.main import main; main()", *map(str, arguments)]
+    subprocess.run(command, check=True)
+
+
+def keep(run: Path, name: str) -> Path:
+    """Copy a run's summary to the results, under this name."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(run / SUMMARY, RUNS / f"{name}.json"))
+
+
+def summaries(name: str) -> dict[str, Any]:
+    """The committed summaries whose names begin so, by the rest of their names."""
+    found = sorted(RUNS.glob(f"{name}-*.json"))
+    return {path.stem.removeprefix(f"{name}-"): json.loads(path.read_text(encoding="utf-8")) for path in found}
+
+
+def flags_results(found: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:
+    """Over seeds, for each group: macro averages by evidence, and how well the right entry was found."""
+    runs = [Run(s["about"], [], {}, {}, from_columns(s["columns"]), s) for s in found.values()]
+    macro = over_seeds(runs)
+    told: dict[str, Any] = {}
+    for group in groups:
+        each = [summary["scores"]["groups"][group] for summary in found.values()]
+        other = [
+            {
+                **{name: one["retrieval"][name]["value"] for name in RETRIEVAL},
+                "grounded": one["grounded"]["share"]["value"],
+                "causes": {cause: count / one["n"] for cause, count in one["causes"].items() if cause},
+                **one["calibration"],
+            }
+            for one in each
+        ]
+        told[group] = macro[f"{MACRO}{group}"] | spread(other)
+    return {"runs": list(found), "over_seeds": told, "relations": next(iter(found.values()))["relations"]}
+
+
+def grocery_results(found: Mapping[str, Any], groups: Sequence[str], kinds: Sequence[str]) -> dict[str, Any]:
+    """For each base, products seen and unseen, and kind of question: accuracy by evidence, and recall."""
+    return {
+        base: {
+            group: {kind: _grocery([o for o in outcomes if {group, kind} <= {*o.groups, "all"}]) for kind in kinds}
+            for group in groups
+        }
+        for base, outcomes in ((base, from_columns(summary["columns"])) for base, summary in found.items())
+    }
+
+
+def _grocery(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    clusters = [o.cluster for o in outcomes]
+    right = {kind: clustered_score([float(o.right[kind]) for o in outcomes], clusters).as_json() for kind in KINDS}
+    recall = {f"R@{k}": mean(any(rank <= k for rank in o.gold_ranks) for o in outcomes) for k in (1, 5)}
+    held = [o for o in outcomes if o.right["retrieved"]]
+    return {**right, **recall, "grounded": mean(not o.same["removed"] for o in held), "n": len(outcomes)}
