@@ -15,6 +15,8 @@ _ARTICLES = re.compile(rf"\b(?:{'|'.join(ARTICLES)})\b")
 _SEPARATORS = re.compile(r"[,;、，；/\n]|\band\b|和|与|及|以及")
 _NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:[,\s]\d{3})+|\d+)(?:\.\d+)?")
 
+_LEAST_GROUPED = 10_000  # among numbers without a unit
+
 
 @lru_cache(maxsize=200_000)
 def normalise(text: str) -> str:
@@ -75,10 +77,11 @@ def is_right(example: Example, answer: str) -> bool:
 def reference_answer(example: Example) -> str:
     """The example's right answer in words, the first where several are right."""
     if example.kind == "number":
-        return f"{_written(example.value or 0.0)} {example.unit or ''}".strip()
+        return f"{_written(example.value or 0.0, example.unit)} {example.unit or ''}".strip()
     return ", ".join(example.answers) if example.kind == "all_of" else next(iter(example.answers), "")
 
 
-def _written(value: float) -> str:
-    """A number in full, thousands grouped."""
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.10g}"
+def _written(value: float, unit: str | None) -> str:
+    """A number in full, thousands grouped; without a unit only from 10,000 on, for what is smaller may be a year."""
+    grouping = "," if unit or abs(value) >= _LEAST_GROUPED else ""
+    return f"{int(value):{grouping}}" if float(value).is_integer() else f"{value:{grouping}.10g}"
