@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from results_file import write
-from run_summaries import flags_results, keep, ravlm, summaries
+from run_summaries import causes_results, flags_results, keep, ravlm, summaries
 from tables import flags_table, rewrite_documents
 
 GROUPS = ("seen", "unseen", "unseen_zh")
@@ -44,6 +44,7 @@ def main() -> None:
             run_seed(seed, work, replay=seed == arguments.replay)
     results = flags_results(summaries("flags"), GROUPS)
     path = write("flags.json", results)
+    write("causes.json", causes_results())
     rewrite_documents()
     print(f"\n{flags_table(results, 'en')}\n\nWrote {path}.")
 

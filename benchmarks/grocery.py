@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from results_file import write
-from run_summaries import grocery_results, keep, ravlm, summaries
+from run_summaries import causes_results, grocery_results, keep, ravlm, summaries
 from tables import grocery_table, rewrite_documents
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +55,7 @@ def main() -> None:
         measure(arguments.source, arguments.base, arguments.seed, arguments.distractors, work)
     results = grocery_results(summaries("grocery"), GROUPS, KINDS)
     path = write("grocery.json", results)
+    write("causes.json", causes_results())
     rewrite_documents()
     print(f"\n{grocery_table(results, 'en')}\n\nWrote {path}.")
 

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from ravlm.evaluation.comparing import MACRO, over_seeds
 from ravlm.evaluation.measures import mean
 from ravlm.evaluation.runs.columns import from_columns
 from ravlm.evaluation.runs.folder import SUMMARY, Run
-from ravlm.evaluation.runs.records import Outcome
+from ravlm.evaluation.runs.records import CAUSES, Outcome
 from results_file import FOLDER
 from results_file import over_seeds as spread
 
 RUNS = FOLDER / "runs"
 KINDS = ("prior", "none", "retrieved", "oracle", "removed", "wrong")
 RETRIEVAL = ("R@1", "R@5", "RR@10")
+GROUPS = ("seen", "unseen")
 
 
 def ravlm(*arguments: object) -> None:
@@ -68,6 +69,36 @@ def grocery_results(found: Mapping[str, Any], groups: Sequence[str], kinds: Sequ
             for group in groups
         }
         for base, outcomes in ((base, from_columns(summary["columns"])) for base, summary in found.items())
+    }
+
+
+def causes_results() -> dict[str, Any]:
+    """For each dataset, seen and unseen: causes, grounding and calibration, each a mean over the runs."""
+    found: dict[str, Any] = {}
+    for name, runs in (("flags", [summaries("flags")]), ("grocery", [{k: v} for k, v in summaries("grocery").items()])):
+        for each in runs:
+            title = name if name == "flags" else f"{name}, {next(iter(each))}"
+            found[title] = {group: _causes([s["scores"]["groups"][group] for s in each.values()]) for group in GROUPS}
+    return found
+
+
+def _causes(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def over(value: Callable[[Mapping[str, Any]], float | None]) -> float | None:
+        return mean(found for group in groups if (found := value(group)) is not None)
+
+    def of_cause(cause: str) -> float | None:
+        return over(lambda group: group["causes"][cause] / group["n"])
+
+    def of_calibration(name: str) -> float | None:
+        return over(lambda group: group["calibration"][name])
+
+    return {
+        "runs": len(groups),
+        "n": sum(group["n"] for group in groups),
+        "right": of_cause(""),
+        **{cause: of_cause(cause) for cause in CAUSES},
+        "grounded": over(lambda group: group["grounded"]["share"]["value"]),
+        **{name: of_calibration(name) for name in ("ECE", "AURC", "answered", "risk")},
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import markdown, share, times
+from ravlm.evaluation.runs.records import CAUSES
 from retrieval_tables import effectiveness_table, retrieval_table
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +88,17 @@ def grocery_table(results: Mapping[str, Any], language: str) -> str:
                 of = {name: share(found[name]["value"]) for name in GROCERY_EVIDENCE} | {"R@1": share(found["R@1"])}
                 rows.append([*(words.get(w, w) for w in (base, group, kind)), *of.values(), f"{found['n']:,}"])
     return markdown(GROCERY_HEADS[language], rows)
+
+
+def causes_table(results: Mapping[str, Any], language: str) -> str:
+    """What became of the questions of the committed runs, and how true confidence is."""
+    head = ["", "right", *CAUSES, "grounded", "ECE", "AURC", "answered", "risk", "n"]
+    rows = [
+        [f"{name}, {group}", *(share(found[column]) for column in head[1:-1]), f"{found['n']:,}"]
+        for name, groups in results.items()
+        for group, found in groups.items()
+    ]
+    return markdown([head[0], *(f"`{cause}`" if cause in CAUSES else cause for cause in head[1:])], rows)
 
 
 def wikitext_table(results: Mapping[str, Any], language: str) -> str:
@@ -181,6 +193,7 @@ def _rate(built: Mapping[str, Any]) -> str:
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
+    "benchmarks/results/causes.json": causes_table,
     "benchmarks/results/effectiveness.json": effectiveness_table,
     "benchmarks/results/encoders.json": encoders_table,
     "benchmarks/results/flags.json": flags_table,

@@ -40,12 +40,13 @@ def test_results_follow_from_the_summaries(monkeypatch: pytest.MonkeyPatch) -> N
     import flags
     import grocery
     from results_file import rounded
-    from run_summaries import flags_results, grocery_results, summaries
+    from run_summaries import causes_results, flags_results, grocery_results, summaries
 
     def committed(name: str) -> Any:
         return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
     found = flags_results(summaries("flags"), flags.GROUPS)
     assert committed("flags.json") == json.loads(json.dumps(rounded(found)))
+    assert committed("causes.json") == json.loads(json.dumps(rounded(causes_results())))
     found = grocery_results(summaries("grocery"), grocery.GROUPS, grocery.KINDS)
     assert committed("grocery.json") == json.loads(json.dumps(rounded(found)))

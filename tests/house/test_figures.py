@@ -45,7 +45,17 @@ def test_the_figures_are_those_of_the_results(results: str, table: str) -> None:
 
 
 def test_the_main_tables_are_marked() -> None:
-    names = ("effectiveness", "encoders", "flags", "grocery", "knowledge", "retrieval", "survival", "wikitext")
+    names = (
+        "causes",
+        "effectiveness",
+        "encoders",
+        "flags",
+        "grocery",
+        "knowledge",
+        "retrieval",
+        "survival",
+        "wikitext",
+    )
     assert {param.values[0] for param in MARKED} == {f"benchmarks/results/{name}.json" for name in names}
 
 

@@ -27,12 +27,14 @@ def evaluate(
     evidence: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="KIND",
             help="What to answer from: prior, none, retrieved, oracle (the right entry), removed (without what "
-            "supports the answer) or wrong (another entry); may be repeated. All of them, if not given."
+            "supports the answer) or wrong (another entry); may be repeated. All of them, if not given.",
         ),
     ] = None,
     group: Annotated[
-        list[str] | None, typer.Option(help="Only questions in this group of the dataset; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only questions in this group of the dataset; may be repeated."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON for programs.")] = False,
 ) -> None:
