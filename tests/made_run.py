@@ -74,41 +74,51 @@ def answer(
         answer=text,
         confidence=confidence,
         abstained=False,
-        pieces=(QueryPiece("region", origin="middle"), QueryPiece("question", text=question.question or "")),
-        ranked=tuple(
-            (entry, 0.8 - 0.1 * n) for n, entry in enumerate(dict.fromkeys(h.partition("#")[0] for h in hits))
-        ),
         hits=tuple(hit(one) for one in hits),
         citations=() if cites is None else (cited(cites, text),),
-        alternatives=((text, confidence), ("Bergen", 0.1)),
+        alternatives=((text, confidence), ("Bergen", min(0.1, confidence))),
         weights={"image": 0.1, "question": 0.2, "knowledge": 0.7},
         timings={"see": 0.01, "read": 0.02},
     )
 
 
+def retrieved(
+    question: Example, text: str, hits: Sequence[str], cites: str, confidence: float, ranked: Sequence[str]
+) -> RunAnswer:
+    """An answer from what was retrieved, with the query and the entries that it found."""
+    return replace(
+        answer(question, text, hits, cites, confidence),
+        pieces=(QueryPiece("region", origin="middle"), QueryPiece("question", text=question.question or "")),
+        ranked=tuple((entry, 0.8 - 0.1 * n) for n, entry in enumerate(ranked)),
+    )
+
+
 RETRIEVED = [
-    answer(EXAMPLES[0], "Oslo", ["norway#0", "norway#1", "sweden#0"], "norway#0", 0.9),
-    answer(EXAMPLES[1], "奥斯陆", ["norway#1", "norway#0"], "norway#1", 0.8),
-    answer(EXAMPLES[2], "Oslo", ["norway#0", "norway#1"], "norway#0", 0.6),
-    answer(EXAMPLES[3], "right", ["sweden#0", "sweden#1"], "sweden#0", 0.55),
+    retrieved(EXAMPLES[0], "Oslo", ["norway#0", "norway#1", "sweden#0"], "norway#0", 0.9, ["norway", "sweden"]),
+    retrieved(EXAMPLES[1], "奥斯陆", ["norway#1", "norway#0"], "norway#1", 0.8, ["norway", "sweden"]),
+    retrieved(EXAMPLES[2], "Oslo", ["norway#0", "norway#1"], "norway#0", 0.6, ["norway", "denmark"]),
+    retrieved(EXAMPLES[3], "right", ["sweden#0", "sweden#1"], "sweden#0", 0.55, ["sweden", "norway"]),
 ]
 ANSWERS: dict[EvidenceKind, list[RunAnswer]] = {
     "prior": [answer(one, "Oslo", confidence=0.0) for one in EXAMPLES],
     "none": [answer(one, "Oslo", confidence=0.1) for one in EXAMPLES],
     "retrieved": RETRIEVED,
     "oracle": [
-        RETRIEVED[0],
-        RETRIEVED[1],
+        answer(EXAMPLES[0], "Oslo", ["norway#0", "norway#1"], "norway#0", 0.9),
+        answer(EXAMPLES[1], "奥斯陆", ["norway#1", "norway#0"], "norway#1", 0.8),
         answer(EXAMPLES[2], "Stockholm", ["sweden#0", "sweden#1"], "sweden#0", 0.9),
-        RETRIEVED[3],
+        answer(EXAMPLES[3], "right", ["sweden#0", "sweden#1"], "sweden#0", 0.55),
     ],
     "removed": [
         answer(EXAMPLES[0], "奥斯陆", ["norway#1", "sweden#0"], "norway#1", 0.3),
         answer(EXAMPLES[1], "Norway", ["norway#0"], "norway#0", 0.2),
-        answer(EXAMPLES[2], "Oslo", confidence=0.1),
-        answer(EXAMPLES[3], "right", confidence=0.2),
+        answer(EXAMPLES[2], "Oslo", ["norway#0", "norway#1"], "norway#0", 0.6),
+        answer(EXAMPLES[3], "right", ["sweden#1"], confidence=0.2),
     ],
-    "wrong": [answer(one, "Stockholm", ["sweden#0"], "sweden#0", 0.4) for one in EXAMPLES],
+    "wrong": [
+        *(answer(one, "Stockholm", ["sweden#0"], "sweden#0", 0.4) for one in EXAMPLES[:2]),
+        *(answer(one, "Oslo", ["norway#0"], "norway#0", 0.4) for one in EXAMPLES[2:]),
+    ],
 }
 OUTCOME = Outcome(
     id="q0",
@@ -137,8 +147,8 @@ OUTCOMES = [
         id="q2",
         cluster="sweden",
         groups=("unseen", "relation:capital"),
-        right={"prior": False, "none": False, "retrieved": False, "oracle": True, "removed": False, "wrong": True},
-        same={"prior": True, "none": True, "oracle": False, "removed": True, "wrong": False},
+        right={"prior": False, "none": False, "retrieved": False, "oracle": True, "removed": False, "wrong": False},
+        same={"prior": True, "none": True, "oracle": False, "removed": True, "wrong": True},
         confidence=600,
         gold_ranks=(),
         passage_rank=(0, 0),

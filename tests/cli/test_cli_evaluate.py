@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from coloured_dataset import UNSEEN
 from command import Ravlm
 from ravlm.evaluation.runs.folder import read_run
 from ravlm.evaluation.runs.records import EVIDENCE
+from ravlm.evaluation.runs.verify import verify
 
 
 def test_a_run_has_every_question_under_every_evidence(ravlm: Ravlm, run: Path, coloured: Path) -> None:
@@ -63,7 +65,6 @@ def test_the_tables_say_what_the_summary_says(ravlm: Ravlm, trained: Path, colou
     accuracy = found.summary["scores"]["groups"]["unseen"]["evidence"]["retrieved"]["accuracy"]["value"]
     row = next(line for line in outcome.out.splitlines() if "(retrieved)" in line)
     assert f"{accuracy:.3f}" in row
-    assert "95 % intervals" in outcome.out
     assert "Next: ravlm report" in outcome.out
 
 
@@ -88,7 +89,10 @@ def test_removed_brings_what_it_is_removed_from(ravlm: Ravlm, trained: Path, col
         (("nowhere", "--data", "nowhere", "--out", "run"), "no dataset in nowhere"),
         (("nowhere", "--data", "data", "--out", "run", "--split", "dev"), "no split 'dev'; it has: train, val, test"),
         (("nowhere", "--data", "data", "--out", "run", "--evidence", "orcale"), "Did you mean 'oracle'?"),
-        (("nowhere", "--data", "data", "--out", "run", "--group", "seen"), "no question in 'seen' with a right answer"),
+        (
+            ("nowhere", "--data", "data", "--out", "run", "--group", "seen"),
+            "no group of questions 'seen'. Choose one of: (none)",
+        ),
         (("nowhere", "--data", "data", "--out", "data"), "already holds something"),
         (("nowhere", "--data", "data", "--out", "data/dataset.json"), "not a folder"),
         (("nowhere", "--data", "data"), "--out"),
@@ -104,6 +108,47 @@ def test_bad_input_ends_in_2_and_writes_nothing(
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_folder_that_cant_be_written_is_told_before_anything_is_answered(
+    ravlm: Ravlm, trained: Path, coloured: Path
+) -> None:
+    outcome = ravlm("evaluate", trained, "--data", coloured, "--out", "/proc/no/run")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "can't be written" in outcome.err
+    assert "answering" not in outcome.err
+
+
+def test_a_misspelt_group_is_refused_beside_a_good_one(
+    ravlm: Ravlm, trained: Path, coloured: Path, tmp_path: Path
+) -> None:
+    arguments = ("--data", coloured, "--out", tmp_path / "run", "--group", "unseen", "--group", "sene")
+    outcome = ravlm("evaluate", trained, *arguments)
+    assert outcome.code == 2
+    assert "Did you mean 'seen'?" in outcome.err
+
+
+def test_without_a_train_split_there_is_no_prior(ravlm: Ravlm, trained: Path, coloured: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(coloured, tmp_path / "data"))
+    (data / "train.jsonl").unlink()
+    arguments = ("evaluate", trained, "--data", data, "--group", "unseen")
+    outcome = ravlm(*arguments, "--out", tmp_path / "run")
+    assert outcome.code == 0
+    assert "Without the prior" in outcome.err
+    assert "prior" not in read_run(tmp_path / "run").answers
+    outcome = ravlm(*arguments, "--out", tmp_path / "other", "--evidence", "prior")
+    assert (outcome.code, "no split 'train'" in outcome.err) == (2, True)
+
+
+def test_entries_that_the_base_lacks_are_told(ravlm: Ravlm, model: Path, coloured: Path, tmp_path: Path) -> None:
+    assert ravlm("knowledge", "remove", model, UNSEEN[0]).code == 0
+    outcome = ravlm("evaluate", model, "--data", coloured, "--out", tmp_path / "run", "--group", "unseen")
+    assert outcome.code == 0
+    assert "2 questions name right entries that the knowledge base lacks." in outcome.err
+    found = read_run(tmp_path / "run")
+    ghosts = [i for i, asked in enumerate(found.questions) if asked.example.entries == (UNSEEN[0],)]
+    assert {found.outcomes[i].cause for i in ghosts} == {"entry"}
+    assert verify(tmp_path / "run") == []
 
 
 def test_a_split_without_questions(ravlm: Ravlm, data: Path, trained: Path, tmp_path: Path) -> None:

@@ -42,12 +42,25 @@ def test_two_runs_and_how_they_differ(ravlm: Ravlm, tmp_path: Path) -> None:
     assert ["seeds.training", 0, 1] in found["comparison"]["settings"]
 
 
+@pytest.mark.parametrize("file", ["summary.json", "outcomes.jsonl", "run.json"])
+def test_a_run_that_is_not_as_it_was_written_becomes_no_page(ravlm: Ravlm, tmp_path: Path, file: str) -> None:
+    write_made_run(tmp_path / "made")
+    path = tmp_path / "made" / file
+    path.write_text(path.read_text().replace("0.75", "0.76").replace("luck", "reader").replace("CPU", "GPU"))
+    outcome = ravlm("report", tmp_path / "made", "--out", tmp_path / "page.html")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "is not as it was written" in outcome.err
+    assert not (tmp_path / "page.html").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("nowhere",), "no run in nowhere"),
         (("made", "--language", "fr"), "no language of a page 'fr'"),
-        (("made", "--out", "data"), "it is a folder"),
+        (("made", "--out", "data"), "ends in .html"),
+        (("made", "--out", "data/dataset.json"), "ends in .html"),
+        (("made", "--out", "folder.html"), "it is a folder"),
         (("made", "data"), "no run in data"),
         ((), "RUN"),
     ],
@@ -57,6 +70,7 @@ def test_bad_input_ends_in_2_and_writes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_made_run(Path("made"))
+    Path("folder.html").mkdir()
     before = sorted(Path().rglob("*"))
     outcome = ravlm("report", *arguments)
     assert (outcome.code, outcome.out) == (2, "")

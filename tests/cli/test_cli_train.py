@@ -46,7 +46,7 @@ def test_a_model_and_what_is_said(ravlm: Ravlm, short: Path, coloured: Path, tmp
     assert outcome.err.count("Training on CPU") == 1
     assert "in float32, seed 3" in outcome.err
     assert "learning to read answers: 4 of 4" in outcome.err
-    assert f"Next: ravlm evaluate {tmp_path / 'model'} --data {coloured}" in outcome.out
+    assert f"Next: ravlm evaluate {tmp_path / 'model'} --data {coloured} --out {tmp_path / 'model-run'}" in outcome.out
     about = json.loads((tmp_path / "model" / "config.json").read_text())
     assert about["training"]["seed"] == 3
     assert not (tmp_path / "model" / "checkpoints").exists()

@@ -91,7 +91,7 @@ def test_frozen_encoders_train_answer_and_need_their_folders_no_more(
     assert [name for name in names if name.startswith(("visual_encoder", "language_encoder"))] == []
     asked = ravlm("ask", model, coloured / "images" / "red-green.png", "Who keeps it?", "--json")
     assert (asked.code, len(asked.json["hits"]) > 0) == (0, True)
-    assert ravlm("evaluate", model, "--data", coloured).code == 0
+    assert ravlm("evaluate", model, "--data", coloured, "--out", tmp_path / "run").code == 0
 
 
 def test_only_the_blocks_that_are_declared_learn(

@@ -19,7 +19,7 @@ def test_a_model_keeps_a_copy_of_a_small_base(ravlm: Ravlm, coloured: Path, tiny
     assert trained.code == 0, trained.err
     kept = KnowledgeBase.open(tmp_path / "model")
     assert (kept.fingerprint, kept.location) == (own.fingerprint, str(tmp_path / "model" / "knowledge"))
-    assert ravlm("evaluate", tmp_path / "model", "--data", coloured).code == 0
+    assert ravlm("evaluate", tmp_path / "model", "--data", coloured, "--out", tmp_path / "run").code == 0
 
 
 def test_a_base_without_the_entries_is_refused(ravlm: Ravlm, coloured: Path, tiny: Path, tmp_path: Path) -> None:

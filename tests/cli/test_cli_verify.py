@@ -52,25 +52,6 @@ def test_the_model_answers_so_again(ravlm: Ravlm, run: Path) -> None:
     assert "and the model answers so again." in outcome.out
 
 
-def test_a_replay_finds_what_nothing_else_can(ravlm: Ravlm, own: Path) -> None:
-    """An answer without evidence that is wrong both ways, its confidence, and all that follows, changed together."""
-    from ravlm.evaluation.runs.folder import read_run
-    from ravlm.evaluation.runs.verify import verify
-    from ravlm.evaluation.runs.write import write
-
-    found = read_run(own)
-    none = [*found.answers["none"]]
-    none[0] = type(none[0])(none[0].id, "Nobody", 0.25, abstained=False)
-    about = {name: value for name, value in found.about.items() if name not in ("where", "files")}
-    shutil.rmtree(own)
-    write(own, about, found.questions, found.passages, {**found.answers, "none": none}, found.about["where"])
-    assert verify(own) == []
-    outcome = ravlm("verify", own, "--replay")
-    assert outcome.code == 1
-    assert f"answers/none.jsonl: {none[0].id}: answered 'Nobody', now" in outcome.out
-    assert "2 faults" in outcome.out
-
-
 def test_a_base_that_has_changed_is_told_and_nothing_answered(
     ravlm: Ravlm, run: Path, model: Path, coloured: Path, tmp_path: Path
 ) -> None:
@@ -80,7 +61,7 @@ def test_a_base_that_has_changed_is_told_and_nothing_answered(
     outcome = ravlm("verify", run, "--replay", "--model", model)
     assert outcome.code == 1
     assert "run.json: knowledge.fingerprint: " in outcome.out
-    assert "nothing was answered again" in outcome.out
+    assert "nothing was answered again" in outcome.err
     assert "answering" not in outcome.err
 
 
@@ -101,7 +82,8 @@ def test_where_model_and_data_are_elsewhere_now(ravlm: Ravlm, model: Path, colou
     [
         (("nowhere",), "no run in nowhere: found nothing"),
         (("data",), "no run in data: found no run.json"),
-        (("data/dataset.json",), "lacks"),
+        (("data/dataset.json",), "Field required"),
+        (("made/run.json",), "is a part of a run. Give the run's folder"),
         (("data/dataset.json", "--replay"), "is a summary, and a replay needs the run's folder"),
         (("data/images/0.png",), "not text in UTF-8"),
         (("data/test.jsonl",), "is not JSON"),
@@ -113,6 +95,7 @@ def test_bad_input_ends_in_2(
     ravlm: Ravlm, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    write_made_run(Path("made"))
     outcome = ravlm("verify", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err

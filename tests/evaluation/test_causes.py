@@ -116,11 +116,11 @@ def test_the_same_words_in_a_wrong_entry_support_nothing() -> None:
 
 
 def test_where_no_entry_is_named_a_passage_that_states_the_answer_is_the_evidence() -> None:
-    asked = AskedQuestion(replace(OSLO.example, entries=()), photo=OSLO.photo)
+    asked = AskedQuestion(replace(OSLO.example, entries=()), photo=OSLO.photo, support=("norway#0",))
     found = {text: outcome(asked, given(text, "sweden#0", "norway#0")).cause for text in ("Oslo", "Bergen")}
     lost = {text: outcome(asked, given(text, "norway#2")).cause for text in ("Oslo", "Bergen")}
     assert found == {"Oslo": "", "Bergen": "reader"}
-    assert lost == {"Oslo": "luck", "Bergen": "entry"}
+    assert lost == {"Oslo": "luck", "Bergen": "passage"}
     made = outcome(asked, given("Oslo", "norway#0"))
     assert (made.cluster, made.gold, made.gold_ranks) == (asked.example.id, 0, ())
 

@@ -16,7 +16,7 @@ from ravlm.evaluation.runs.folder import Run
 from ravlm.evaluation.runs.records import Outcome
 
 ABOUT: dict[str, Any] = {
-    "dataset": {"name": "flags", "split": "test", "fingerprint": "d", "questions": 4},
+    "dataset": {"name": "flags", "split": "test", "groups": [], "fingerprint": "d", "questions": 4},
     "model": {
         "fingerprint": "m0",
         "settings": {"visual": {"kind": "compact", "width": 64}},

@@ -135,7 +135,7 @@ class Answerer:
         """
         eye, words = float(self.retriever.log_scale.detach().exp()), float(self.retriever.text_gain.detach())
         return (
-            Piece("region", weight=eye, image=asked.image, origin="middle"),
+            Piece("region", weight=eye, image=middle(asked.image), origin="middle"),
             Piece("question", weight=words, text=asked.question),
         )
 

@@ -94,6 +94,7 @@ def _run(paths: Paths, seed: int, began: float) -> dict[str, Any]:
     from ravlm.data.dataset import Dataset
     from ravlm.data.flags.world import write_world
     from ravlm.device import choose_device
+    from ravlm.evaluation.runs.make import make_run
     from ravlm.training.config import read_run_config
     from ravlm.training.run import train
 
@@ -108,27 +109,13 @@ def _run(paths: Paths, seed: int, began: float) -> dict[str, Any]:
     warn(f"\n3. Evaluation: {paths.run}")
     answerer = Answerer.open(paths.model, choose_device())
     with progress() as report:
-        run = _evaluate(paths, dataset, answerer, report)
+        run = make_run(answerer, paths.model, dataset, paths.run, groups=GROUPS, progress=report)
         extra = _beside(dataset, answerer, run, seed, report)
     warn(f"\n4. Report: {paths.report}\n")
     _write_report(paths, dataset, answerer, run, extra, seed)
     seconds = {"training": trained.seconds["training"], "total": round(time.perf_counter() - began, 1)}
     tell_outcome(paths, run, extra.tables, seconds, seed)
     return {"scores": run.summary["scores"], **extra.figures, "seconds": seconds, "seed": seed}
-
-
-def _evaluate(paths: Paths, dataset: "Dataset", answerer: "Answerer", report: "Progress") -> "Run":
-    """The test questions of the demo's groups, answered from every kind of evidence, kept as a run."""
-    from ravlm.evaluation.evaluate import evaluate, questions_of
-    from ravlm.evaluation.runs.manifest import describe
-    from ravlm.evaluation.runs.write import write
-
-    questions = questions_of(dataset, "test", GROUPS)
-    seen = evaluate(answerer, dataset, questions, progress=report)
-    kinds = list(seen.answers)
-    about = describe(answerer, paths.model, dataset, kinds, split="test", groups=GROUPS, questions=len(questions))
-    where = {"model": str(paths.model), "data": str(paths.world)}
-    return write(paths.run, about, seen.questions, seen.passages, seen.answers, where)
 
 
 @dataclass(frozen=True)
@@ -163,13 +150,13 @@ def _write_report(
     paths: Paths, dataset: "Dataset", answerer: "Answerer", run: "Run", extra: _Beside, seed: int
 ) -> None:
     from ravlm.evaluation.report.page import write_report
+    from ravlm.evaluation.report.pictures import Source
     from ravlm.safe.images import read_image_bytes
 
     write_report(
         paths.report,
         [run],
-        photos=lambda path: read_image_bytes(dataset.image_path(path)),
-        pictures=answerer.knowledge.picture,
+        sources=[Source(lambda path: read_image_bytes(dataset.image_path(path)), answerer.knowledge.picture)],
         extra=extra.tables,
         seed=seed,
     )

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ravlm.cli.console import counted, emit_json, examples, progress, say
+from ravlm.cli.console import counted, emit_json, examples, progress, say, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ravlm.evaluation.runs.records import EvidenceKind
+    from ravlm.records import Example
 
 EPILOG = examples(
     "ravlm evaluate model --data flags --out run",
@@ -47,35 +50,35 @@ def evaluate(
     from ravlm.data.dataset import Dataset
     from ravlm.errors import DatasetError
     from ravlm.optional import require
-    from ravlm.safe.files import check_free
+    from ravlm.safe.files import check_folder
 
     kinds = kinds_of(evidence)
-    check_free(out)
+    check_folder(out)
     require_models()
     require("ir_measures", "evaluation")
     require("pint", "evaluation")
     from ravlm.answering.answerer import Answerer
     from ravlm.device import choose_device
-    from ravlm.evaluation.evaluate import evaluate as answer_all
     from ravlm.evaluation.evaluate import questions_of
-    from ravlm.evaluation.runs.manifest import describe
-    from ravlm.evaluation.runs.write import write
+    from ravlm.evaluation.runs.make import make_run
 
     dataset = Dataset.open(data)
-    groups = group or []
-    questions = questions_of(dataset, split, groups)
+    questions = questions_of(dataset, split)
     if not questions:
-        within = f" in {', '.join(map(repr, groups))}" if groups else ""
-        raise DatasetError(
-            f"The split {split!r} of {data} has no question{within} with a right answer: nothing to evaluate."
-        )
+        raise DatasetError(f"The split {split!r} of {data} has no question with a right answer: nothing to evaluate.")
+    groups = groups_of(group, questions)
+    questions = questions_of(dataset, split, groups)
+    if "prior" in kinds and "train" not in dataset.splits:
+        if evidence and "prior" in evidence:
+            raise DatasetError(
+                f"The prior was asked for, and {data} has no split 'train' that it could be learnt from."
+            )
+        warn(f"Without the prior: {data} has no split 'train' to learn it from.")
     answerer = Answerer.open(model, choose_device())
+    if ghosts := sum(not all(entry in answerer.knowledge for entry in q.entries) for q in questions):
+        warn(f"{counted(ghosts, 'question names', 'questions name')} right entries that the knowledge base lacks.")
     with progress() as report:
-        seen = answer_all(answerer, dataset, questions, kinds, progress=report)
-    kinds = list(seen.answers)
-    about = describe(answerer, model, dataset, kinds, split=split, groups=groups, questions=len(questions))
-    where = {"model": str(model), "data": str(data)}
-    run = write(out, about, seen.questions, seen.passages, seen.answers, where)
+        run = make_run(answerer, model, dataset, out, kinds, split=split, groups=groups, progress=report)
     if as_json:
         emit_json(run.summary["scores"])
         return
@@ -99,3 +102,18 @@ def kinds_of(evidence: list[str] | None) -> "list[EvidenceKind]":
         if name not in EVIDENCE:
             raise UnknownChoice("kind of evidence", name, EVIDENCE)
     return [kind for kind in EVIDENCE if evidence is None or kind in evidence]
+
+
+def groups_of(asked: list[str] | None, questions: "Sequence[Example]") -> list[str]:
+    """The groups to ask.
+
+    Raises:
+        UnknownChoice: no question is in one of them.
+    """
+    from ravlm.errors import UnknownChoice
+
+    there = dict.fromkeys(name for question in questions for name in question.groups)
+    for name in asked or ():
+        if name not in there:
+            raise UnknownChoice("group of questions", name, list(there) or ["(none)"])
+    return asked or []

@@ -9,8 +9,11 @@ import typer
 from ravlm.cli.console import emit_json, examples, say, warn
 
 if TYPE_CHECKING:
+    from ravlm.evaluation.report.pictures import Source
     from ravlm.evaluation.runs.folder import Run
 
+CHECK_FAILED = 1
+_SHOWN = 5  # faults
 LANGUAGES = ("en", "zh")
 EPILOG = examples(
     "ravlm report run",
@@ -37,9 +40,10 @@ def report(
     """Write a page about a run: scores with intervals, causes of errors, curves, and answers with their evidence.
 
     Of two runs it also shows what differs, question by question; of one system trained with several seeds, the spread.
-    The page is one file that loads nothing. Pictures come from the first run's dataset and model, where they still are.
+    The page is one file that loads nothing. Pictures come from each run's dataset and model, where they still are.
+    Where a run is not as it was written, there is no page, and the exit code is 1.
     """
-    from ravlm.errors import UnknownChoice
+    from ravlm.errors import ConfigError, UnknownChoice
     from ravlm.evaluation.report.page import write_report
     from ravlm.evaluation.runs.folder import read_run
     from ravlm.optional import require
@@ -47,35 +51,48 @@ def report(
 
     if language not in LANGUAGES:
         raise UnknownChoice("language of a page", language, LANGUAGES)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--out was given {out}, and a page is a file that ends in .html. Give it such a name.")
     check_writable(out)
     require("ir_measures", "evaluation")
     read = [read_run(folder) for folder in runs]
-    photos, pictures = _pictures(read[0], data, model)
-    write_report(out, read, language="zh" if language == "zh" else "en", photos=photos, pictures=pictures)
+    _check(runs)
+    sources = [_source(run, data, model) for run in read]
+    write_report(out, read, language="zh" if language == "zh" else "en", sources=sources)
     if as_json:
         emit_json(_beside(read))
         return
     say(f"Wrote {out}: open it in a browser.")
 
 
+def _check(runs: Sequence[Path]) -> None:
+    """End with 1 where a run is not as it was written: a page must not show scores that nothing stands behind."""
+    from ravlm.evaluation.runs.verify import quick_faults
+
+    for folder in runs:
+        if faults := quick_faults(folder):
+            warn(f"{folder} is not as it was written, and no page was made of it. `ravlm verify` tells more:")
+            warn("\n".join(f"  {fault}" for fault in faults[:_SHOWN]))
+            raise typer.Exit(CHECK_FAILED)
+
+
 def _beside(runs: "Sequence[Run]") -> object:
     """What differs between two runs, and the spread over seeds, as JSON."""
-    from ravlm.evaluation.comparing import compare, over_seeds, system_of
+    from ravlm.evaluation.comparing import are_seeds_of_one, compare, over_seeds
 
     found: dict[str, object] = {}
-    if len({system_of(run.about) for run in runs}) == 1:
+    if are_seeds_of_one(runs):
         found["over_seeds"] = over_seeds(runs)
     if len(runs) == 2:
         found["comparison"] = compare(runs[0], runs[1]).as_json()
     return found
 
 
-def _pictures(
-    run: "Run", data: Path | None, model: Path | None
-) -> tuple[Callable[[str], bytes | None], Callable[[str], bytes | None]]:
-    """Photos by their paths and the base's pictures by their ids, where they are to be had."""
+def _source(run: "Run", data: Path | None, model: Path | None) -> "Source":
+    """A run's photos by their paths and its base's pictures by their ids, where they are to be had."""
     from ravlm.data.dataset import Dataset
     from ravlm.errors import RavlmError
+    from ravlm.evaluation.report.pictures import Source
     from ravlm.evaluation.runs.folder import whereabouts
     from ravlm.knowledge.store import KnowledgeBase
     from ravlm.safe.images import read_image_bytes
@@ -91,4 +108,4 @@ def _pictures(
         pictures = KnowledgeBase.open(whereabouts(run, "model", model)).picture
     except RavlmError as error:
         warn(f"The page has no pictures of entries. {error}")
-    return photos, pictures
+    return Source(photos, pictures)

@@ -32,7 +32,8 @@ def tell_run(run: "Run") -> None:
             if isinstance(part, Sentence):
                 say(f"{fill(part.text, _WIDTH)}\n")
     if intervals := ", ".join(_intervals(run)):
-        told = f"95 % intervals of the accuracy from what was retrieved, drawing whole entries: {intervals}."
+        what = "macro average" if run.summary["scores"]["macro"] else "accuracy"
+        told = f"95 % intervals of the {what} from what was retrieved, drawing whole entries: {intervals}."
         say(f"{fill(told, _WIDTH)}\n")
 
 
@@ -59,5 +60,5 @@ def _intervals(run: "Run") -> Iterator[str]:
         found = scores["macro"]["groups"].get(name) if scores["macro"] else None
         of = found or {kind: told["accuracy"] for kind, told in scores["groups"][name]["evidence"].items()}
         interval = of.get("retrieved", {}).get("interval")
-        if interval is not None:
+        if interval is not None and interval[0] < interval[1]:
             yield f"{name} {interval[0]:.3f} to {interval[1]:.3f}"

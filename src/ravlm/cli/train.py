@@ -76,7 +76,7 @@ def train(
         emit_json({"model": str(out), **about, "seconds": trained.seconds, "curve": trained.curve})
     else:
         say(f"Wrote {out}: a model with its knowledge base, trained in {duration(trained.seconds['training'])}.")
-        say(f"Next: {shlex.join(['ravlm', 'evaluate', str(out), '--data', str(data)])}")
+        say(f"Next: {shlex.join(['ravlm', 'evaluate', str(out), '--data', str(data), '--out', f'{out}-run'])}")
 
 
 def _cache(folder: Path) -> "FeatureCache":

@@ -42,6 +42,8 @@ def verify(
     require("ir_measures", "evaluation")
     require("pint", "evaluation")
     alone = run.is_file()
+    if alone and run.name == RUN:
+        raise ConfigError(f"{run} is a part of a run. Give the run's folder, or its summary.")
     if alone and replay:
         raise ConfigError(f"{run} is a summary, and a replay needs the run's folder. Give that.")
     if not replay and (model is not None or data is not None):

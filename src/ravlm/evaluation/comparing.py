@@ -84,13 +84,14 @@ class Comparison:
 
 
 def compare(first: Run, second: Run, kind: EvidenceKind = "retrieved") -> Comparison:
-    """Compare the answers that two runs gave to the same questions, from one kind of evidence.
+    """Compare the answers that two runs gave to the same questions about the same photos, from one kind of evidence.
 
     Raises:
         ConfigError: there is no question that both have answered from it.
     """
     one, other = ({o.id: o for o in run.outcomes if kind in o.right} for run in (first, second))
-    pairs = [(outcome, other[name]) for name, outcome in one.items() if name in other]
+    others = _other_questions(first, second)
+    pairs = [(outcome, other[name]) for name, outcome in one.items() if name in other and name not in others]
     if not pairs:
         raise ConfigError(_nothing_shared(first, second, kind, len(one), len(other)))
     judged = [(a, b) for a, b in pairs if a.gold and b.gold]
@@ -108,16 +109,32 @@ def compare(first: Run, second: Run, kind: EvidenceKind = "retrieved") -> Compar
     )
 
 
+def _other_questions(first: Run, second: Run) -> set[str]:
+    """Ids under which two runs have asked different things, or of different photos."""
+    asked = {question.example.id: (question.example, question.photo) for question in first.questions}
+    return {
+        question.example.id
+        for question in second.questions
+        if asked.get(question.example.id, (question.example, question.photo)) != (question.example, question.photo)
+    }
+
+
 def system_of(about: Mapping[str, Any]) -> str:
     """A key that is the same for runs that differ in nothing but the seed of training and what follows from it.
 
     It is the JSON of the model's settings, of its training but for the seed, the learning curve and the libraries'
-    versions, and of which split of which dataset was asked.
+    versions, and of which groups of which split of which dataset were asked.
     """
     model, dataset = about["model"], about["dataset"]
     training = {key: v for key, v in model["training"].items() if key not in _FROM_THE_SEED | _LIBRARIES}
-    asked = {key: dataset[key] for key in ("name", "split")}
+    asked = {key: dataset[key] for key in ("name", "split", "groups")}
     return json.dumps({"settings": model["settings"], "training": training, "dataset": asked}, sort_keys=True)
+
+
+def are_seeds_of_one(runs: Sequence[Run]) -> bool:
+    """Whether the runs are of one system (see `system_of`), trained with as many seeds as there are runs."""
+    seeds = {run.about["seeds"]["training"] for run in runs}
+    return len(runs) > 1 and len(seeds) == len(runs) and len({system_of(run.about) for run in runs}) == 1
 
 
 def over_seeds(runs: Sequence[Run]) -> dict[str, dict[str, dict[str, Any]]]:

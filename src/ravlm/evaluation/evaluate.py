@@ -4,10 +4,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
-from ravlm.answering.answerer import Answerer, Asked
+from ravlm.answering.answerer import Answerer, Asked, Found
 from ravlm.data.dataset import Dataset
+from ravlm.errors import TrainingError
 from ravlm.evaluation.attribution.stating import support
 from ravlm.evaluation.evidence import hits_of
 from ravlm.evaluation.prior import Prior
@@ -57,23 +59,28 @@ def evaluate(
 ) -> Answers:
     """Answer each example once for each kind of evidence; see `evidence.hits_of` for what is read.
 
-    A picture is looked at once for all kinds. Kind `removed` needs the answers of `retrieved`, which are made with it.
+    A picture is looked at once for all kinds. Kind `removed` says something beside `retrieved` alone, which is answered
+    with it.
     The prior is that of the dataset's train split, and left out where it has none.
     """
     kinds = [kind for kind in EVIDENCE if kind in kinds or (kind == "retrieved" and "removed" in kinds)]
-    known = _About(answerer.knowledge, examples)
+    known = _Base(answerer.knowledge, examples)
     questions: list[AskedQuestion] = []
     answers: dict[EvidenceKind, list[RunAnswer]] = {kind: [] for kind in kinds if kind != "prior"}
     for some in _batches(examples):
         bytes_of = [read_image_bytes(dataset.image_path(e.images[0])) for e in some]
         asked = [Asked(decode_image(b), e.question or "", e.language) for b, e in zip(bytes_of, some, strict=True)]
-        questions += [
-            AskedQuestion(e, picture_id(b), known.names(e), known.support(e))
-            for e, b in zip(some, bytes_of, strict=True)
+        began = time.perf_counter()
+        found = answerer.find(asked)
+        seconds = (time.perf_counter() - began) / len(some)
+        fresh = [
+            AskedQuestion(e, picture_id(b), known.names(e), known.support(e, hits))
+            for e, b, hits in zip(some, bytes_of, found.hits, strict=True)
         ]
-        for kind, found in _answer(answerer, asked, questions[-len(some) :], list(answers)).items():
-            known.note(found)
-            answers[kind] += found
+        questions += fresh
+        for kind, given in _answer(answerer, asked, found, fresh, list(answers), seconds).items():
+            known.note(given)
+            answers[kind] += given
         progress("answering", len(questions), len(examples))
     if "prior" in kinds and "train" in dataset.splits:
         answers = {"prior": prior_answers(questions_of(dataset, "train"), examples), **answers}
@@ -92,15 +99,16 @@ def _batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
 
 
 def _answer(
-    answerer: Answerer, asked: Sequence[Asked], questions: Sequence[AskedQuestion], kinds: Iterable[EvidenceKind]
+    answerer: Answerer,
+    asked: Sequence[Asked],
+    found: Found,
+    questions: Sequence[AskedQuestion],
+    kinds: Iterable[EvidenceKind],
+    finding: float,
 ) -> dict[EvidenceKind, list[RunAnswer]]:
-    """A batch's answers under each kind of evidence, `retrieved` first."""
-    began = time.perf_counter()
-    found = answerer.find(asked)
-    finding = time.perf_counter() - began
+    """A batch's answers under each kind of evidence; `finding` is how long each question's search took, in seconds."""
     given: dict[EvidenceKind, list[RunAnswer]] = {}
-    retrieved: list[Answer] = []
-    for kind in sorted(kinds, key=lambda kind: kind != "retrieved"):
+    for kind in kinds:
         began = time.perf_counter()
         hits = hits_of(
             kind,
@@ -109,12 +117,9 @@ def _answer(
             found,
             gold=[set(q.example.entries) for q in questions],
             support=[set(q.support) for q in questions],
-            retrieved=retrieved,
         )
         answers = answerer.answer(asked, found.seen, hits)
-        if kind == "retrieved":
-            retrieved = answers
-        seconds = {"find": finding / len(asked), "answer": (time.perf_counter() - began) / len(asked)}
+        seconds = {"find": finding, "answer": (time.perf_counter() - began) / len(asked)}
         lines = [_line(q.example.id, answer, seconds) for q, answer in zip(questions, answers, strict=True)]
         if kind == "retrieved":
             lines = [replace(line, **_query(answerer, asked[i], found.ranked[i])) for i, line in enumerate(lines)]
@@ -131,6 +136,11 @@ def _query(answerer: Answerer, asked: Asked, ranked: Sequence[tuple[str, str, fl
 
 
 def _line(name: str, answer: Answer, seconds: Mapping[str, float]) -> RunAnswer:
+    if not isfinite(answer.confidence + sum(answer.weights.values())):
+        raise TrainingError(
+            f"The model's confidence in its answer to {name!r}, or a weight, is no number: it is damaged, or its "
+            "training diverged. Train it again, with a smaller learning rate."
+        )
     return RunAnswer(
         id=name,
         answer=answer.text,
@@ -149,7 +159,7 @@ def _read(hit: Hit) -> ReadHit:
     return ReadHit(hit.entry_id, hit.passage_id, hit.image_id if hit.passage_id is None else None, scores)
 
 
-class _About:
+class _Base:
     """What the knowledge base says of questions and answers: support, other names, and the passages that were met."""
 
     def __init__(self, knowledge: KnowledgeBase, examples: Sequence[Example]) -> None:
@@ -165,10 +175,17 @@ class _About:
         found = {name for answer in given for name in self._names[answer]}
         return tuple(sorted(name for name in found if normalise(name) not in given))
 
-    def support(self, example: Example) -> tuple[str, ...]:
-        """The passages of its right entries that state a right answer; they are kept with the run."""
+    def support(self, example: Example, hits: Sequence[Hit]) -> tuple[str, ...]:
+        """The passages of its right entries that support a right answer; they are kept with the run.
+
+        Where it names no entry, those of its hits that state one.
+        """
         there = [entry_id for entry_id in example.entries if entry_id in self._knowledge]
-        found = support(example, [passage for entry_id in there for passage in self._passages(entry_id).values()])
+        some = [passage for entry_id in there for passage in self._passages(entry_id).values()]
+        if not example.entries:
+            read = dict.fromkeys(hit.passage_id for hit in hits if hit.passage_id is not None)
+            some = [self._passages(name.rpartition("#")[0])[name] for name in read]
+        found = support(example, some)
         self._met.update(dict.fromkeys(found))
         return found
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from ravlm.answering.answerer import Asked, Found
 from ravlm.evaluation.runs.records import EvidenceKind
-from ravlm.records import Answer, Hit
+from ravlm.records import Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 
 
@@ -16,15 +16,15 @@ def hits_of(
     *,
     gold: Sequence[Collection[str]],
     support: Sequence[Collection[str]],
-    retrieved: Sequence[Answer],
 ) -> list[list[Hit]]:
     """The hits of a batch of questions under one kind of evidence.
 
     - `retrieved`: what the system found.
     - `none`: nothing.
     - `oracle`: pictures and passages of the right entries.
-    - `removed`: what was found, without the passages that the answer cites and those that state a right answer.
-    - `wrong`: picture and passages of the entry that was ranked highest among the wrong ones.
+    - `removed`: what was found, without the passages of the right entries that support a right answer.
+    - `wrong`: picture and passages of the entry that was ranked highest among the wrong ones; nothing, where no entry
+      is named as right.
 
     Args:
         kind: of evidence.
@@ -32,8 +32,7 @@ def hits_of(
         asked: the questions.
         found: what `Answerer.find` found for them.
         gold: the right entries of each question.
-        support: the passages of each that state a right answer.
-        retrieved: the answers from what was found; looked at for `removed` alone.
+        support: the passages of each that support a right answer.
     """
 
     def read(i: int, entries: Sequence[tuple[str, str, float]]) -> list[Hit]:
@@ -45,8 +44,8 @@ def hits_of(
     if kind == "oracle":
         return [read(i, [retriever.images.compare(found.keys[i], right) for right in sorted(gold[i])]) for i in rows]
     if kind == "wrong":
-        return [read(i, [row for row in found.ranked[i] if row[0] not in gold[i]][:1]) for i in rows]
+        wrong = [[row for row in found.ranked[i] if row[0] not in gold[i]][:1] if gold[i] else [] for i in rows]
+        return [read(i, wrong[i]) for i in rows]
     if kind == "removed":
-        gone = [{*support[i], *(citation.passage_id for citation in retrieved[i].citations)} for i in rows]
-        return [[hit for hit in found.hits[i] if hit.passage_id not in gone[i]] for i in rows]
+        return [[hit for hit in found.hits[i] if hit.passage_id not in support[i]] for i in rows]
     return [[] for _ in rows]

@@ -75,6 +75,15 @@ def check_free(destination: Path) -> None:
         raise PathError(f"The folder {destination} already holds something. Give a new or an empty folder.")
 
 
+def check_folder(destination: Path) -> None:
+    """Refuse a folder's path that holds something or can't be written, before the work whose outcome it is to hold.
+
+    Raises:
+        PathError: it does, or can't.
+    """
+    remove_folder(temporary_folder(destination))
+
+
 def check_writable(path: Path) -> None:
     """Refuse a file's path that can't be written, before the work whose outcome it is to hold.
 

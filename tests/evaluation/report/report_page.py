@@ -12,6 +12,7 @@ from PIL import Image
 
 from made_run import ABOUT, ANSWERS, OUTCOMES, PASSAGES, QUESTIONS
 from ravlm.evaluation.report.page import write_report
+from ravlm.evaluation.report.pictures import Source
 from ravlm.evaluation.runs.folder import Run
 from ravlm.evaluation.runs.records import EvidenceKind, Outcome
 from ravlm.evaluation.runs.scores import relations_of, scores_of
@@ -102,8 +103,8 @@ def with_seed(run: Run, seed: int, **settings: Any) -> Run:
 
 
 def page_of(tmp_path: Path, *runs: Run, **parts: Any) -> Page:
-    """The page about these runs, read."""
-    write_report(tmp_path / "report.html", runs, **({"photos": FILES.get, "pictures": FILES.get} | parts))
+    """The page about these runs, read; all have the same pictures, if not told otherwise."""
+    write_report(tmp_path / "report.html", runs, **({"sources": [Source(FILES.get, FILES.get)] * len(runs)} | parts))
     return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 

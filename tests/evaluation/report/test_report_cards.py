@@ -9,9 +9,13 @@ from report_page import made_run
 from made_run import ANSWERS, OUTCOMES, QUESTIONS
 from ravlm.evaluation.report.cards import Given, card, choose_examples, main_kind
 from ravlm.evaluation.report.marking import mark
+from ravlm.evaluation.report.pictures import Shown
 from ravlm.evaluation.runs.folder import Run
 
 CAUSES = ("entry", "passage", "reader", "measure")
+
+BLANK = Shown(lambda _: None, lambda _: None)
+NAMED = Shown(lambda name: f"photo {name}", lambda name: f"picture {name}")
 
 
 def _many(rights: int, wrongs: int, photos: int = 1000, causes: int = 1) -> Run:
@@ -58,7 +62,7 @@ def test_different_photos_come_first() -> None:
 
 
 def test_a_card_of_a_wrong_answer() -> None:
-    found = card(made_run(), 2, "retrieved", lambda name: f"photo {name}", lambda name: f"picture {name}")
+    found = card(made_run(), 2, "retrieved", NAMED)
     assert (found.question, found.right_answer, found.photo) == (
         "What is the capital?",
         "Stockholm",
@@ -79,21 +83,21 @@ def test_a_card_of_a_wrong_answer() -> None:
 
 
 def test_a_card_says_what_is_answered_without_the_evidence() -> None:
-    found = card(made_run(), 0, "retrieved", lambda _: None, lambda _: None)
+    found = card(made_run(), 0, "retrieved", BLANK)
     assert found.without == Given("奥斯陆", "wrong", 0.3)
     assert (found.cause, found.place, found.photo) == ("", 1, None)
-    assert card(made_run(kinds=["retrieved"]), 0, "retrieved", lambda _: None, lambda _: None).without is None
+    assert card(made_run(kinds=["retrieved"]), 0, "retrieved", BLANK).without is None
 
 
 def test_the_place_is_that_of_the_first_right_entry() -> None:
     run = made_run([replace(OUTCOMES[0], gold=2, gold_ranks=(3, 5)), *OUTCOMES[1:]])
-    assert card(run, 0, "retrieved", lambda _: None, lambda _: None).place == 3
+    assert card(run, 0, "retrieved", BLANK).place == 3
     nothing = made_run([replace(OUTCOMES[0], gold=0, gold_ranks=()), *OUTCOMES[1:]])
-    assert card(nothing, 0, "retrieved", lambda _: None, lambda _: None).place is None
+    assert card(nothing, 0, "retrieved", BLANK).place is None
 
 
 def test_a_card_of_another_kind_of_evidence_has_no_cause_or_place() -> None:
-    found = card(made_run(), 2, "none", lambda _: None, lambda _: None)
+    found = card(made_run(), 2, "none", BLANK)
     assert (found.cause, found.place, found.without) == ("", None, None)
     assert found.given.text == "Oslo"
 
@@ -101,7 +105,7 @@ def test_a_card_of_another_kind_of_evidence_has_no_cause_or_place() -> None:
 def test_a_model_that_declined_gave_no_answer() -> None:
     declined = [replace(answer, abstained=True, weights={}, citations=()) for answer in ANSWERS["retrieved"]]
     run = made_run(answers={**ANSWERS, "retrieved": declined})
-    found = [card(run, i, "retrieved", lambda _: None, lambda _: None) for i in range(4)]
+    found = [card(run, i, "retrieved", BLANK) for i in range(4)]
     assert [one.given.verdict for one in found] == ["right", "right", "none", "right"]
     assert all(one.weights == () and one.evidence == () for one in found)
 
@@ -109,7 +113,7 @@ def test_a_model_that_declined_gave_no_answer() -> None:
 def test_next_best_answers_are_others_that_are_likely_enough_and_few() -> None:
     alternatives = (("oslo!", 0.9), ("A", 0.05), ("B", 0.004), ("C", 0.01), ("D", 0.005), ("E", 0.005))
     answers = [replace(ANSWERS["retrieved"][0], alternatives=alternatives), *ANSWERS["retrieved"][1:]]
-    found = card(made_run(answers={**ANSWERS, "retrieved": answers}), 0, "retrieved", lambda _: None, lambda _: None)
+    found = card(made_run(answers={**ANSWERS, "retrieved": answers}), 0, "retrieved", BLANK)
     assert found.others == (("A", 0.05), ("C", 0.01), ("D", 0.005))
 
 

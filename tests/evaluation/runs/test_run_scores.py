@@ -19,7 +19,7 @@ def test_accuracy_and_what_changes_by_evidence() -> None:
         "retrieved": 0.75,
         "oracle": 1.0,
         "removed": 0.25,
-        "wrong": 0.25,
+        "wrong": 0.0,
     }
     assert (found["removed"]["same"], found["retrieved"]["same"]) == (0.5, None)
     assert (found["prior"]["abstained"], found["none"]["abstained"]) == (None, 0.0)
@@ -35,6 +35,7 @@ def test_retrieval_passages_grounding_and_causes() -> None:
     assert found["all"]["grounded"]["n"] == 3
     assert found["all"]["grounded"]["share"]["value"] == pytest.approx(2 / 3)
     assert found["seen"]["grounded"]["share"]["value"] == 1.0
+    assert found["seen"]["grounded"]["right_without"] == 0.5
     assert found["all"]["causes"] == {"": 2, "entry": 1, "passage": 0, "reader": 0, "measure": 0, "luck": 1}
     assert found["all"]["calibration"]["answered"] == 1.0
     assert found["all"]["calibration"]["risk"] == 0.25
@@ -45,6 +46,17 @@ def test_a_question_without_right_entries_is_not_judged_by_retrieval() -> None:
     found = scores_of(outcomes, [])["groups"]
     assert found["all"]["retrieval"]["R@1"]["value"] == 0.0
     assert found["seen"]["retrieval"]["R@1"]["value"] is None
+
+
+def test_oracle_and_wrong_say_nothing_of_a_question_without_right_entries() -> None:
+    found = scores_of([replace(OUTCOMES[0], gold=0, gold_ranks=()), OUTCOMES[2]], [])["groups"]["all"]["evidence"]
+    assert (found["oracle"]["accuracy"]["value"], found["wrong"]["same"]) == (1.0, 1.0)
+    assert found["retrieved"]["accuracy"]["value"] == 0.5
+
+
+def test_a_group_of_the_dataset_that_is_called_all_counts_nothing_twice() -> None:
+    found = scores_of([replace(o, groups=("all", *o.groups)) for o in OUTCOMES], [])["groups"]
+    assert found["all"]["n"] == sum(found["all"]["causes"].values()) == 4
 
 
 def test_a_run_without_what_was_retrieved_has_accuracies_alone() -> None:

@@ -38,6 +38,8 @@ def forge(run: Path) -> None:
     """Make all checksums fit again, as whoever changes a run on purpose would."""
     change_json(run / RUN, lambda about: about.update(files={n: checksum(run / n) for n in about["files"]}))
     about = json.loads((run / RUN).read_text(encoding="utf-8"))
+    training = about["model"]["training"] or {}
+    about["model"]["training"] = training
     change_json(run / SUMMARY, lambda s: s.update(run=checksum(run / RUN), about=summary_about(about)))
 
 
@@ -61,6 +63,7 @@ def say_answer(text: str) -> Callable[[Line], object]:
     return lambda line: line.update(answer=text)
 
 
+HIT = {"entry": "sweden", "passage": "sweden#0", "image": None, "scores": {}}
 PLANTED: dict[str, tuple[str, int, Callable[[Line], object], str]] = {
     "a changed answer": ("answers/retrieved.jsonl", 2, say_answer("Stockholm"), "q2"),
     "an answer without evidence that is changed": ("answers/none.jsonl", 3, say_answer("right"), "q3: right"),
@@ -113,6 +116,99 @@ PLANTED: dict[str, tuple[str, int, Callable[[Line], object], str]] = {
         "but answers 'Oslo'",
     ),
     "a passage of another entry": ("passages.jsonl", 0, lambda p: p.update(entry="sweden"), "not of entry 'sweden'"),
+    "something read without evidence": (
+        "answers/none.jsonl",
+        0,
+        lambda line: line.update(hits=[HIT]),
+        "q0: something was read, and this is without evidence",
+    ),
+    "an oracle that was given another entry": (
+        "answers/oracle.jsonl",
+        0,
+        lambda line: line["hits"].append(HIT),
+        "q0: an entry was read that is not a right one",
+    ),
+    "an oracle that was given nothing": (
+        "answers/oracle.jsonl",
+        0,
+        lambda line: line.update(hits=[], citations=[]),
+        "q0: no supporting passage was read, and there is one",
+    ),
+    "a wrong entry that is the right one": (
+        "answers/wrong.jsonl",
+        2,
+        lambda line: line["hits"].__setitem__(0, HIT),
+        "q2: an entry was read that is not the wrong one",
+    ),
+    "nothing that was removed": (
+        "answers/removed.jsonl",
+        0,
+        lambda line: line["hits"].insert(0, HIT | {"entry": "norway", "passage": "norway#0"}),
+        "q0: what was read is not what was retrieved without",
+    ),
+    "more that was removed": (
+        "answers/removed.jsonl",
+        0,
+        lambda line: line.update(hits=[], citations=[]),
+        "q0: what was read is not what was retrieved without",
+    ),
+    "what was read in another order than it was found": (
+        "answers/retrieved.jsonl",
+        0,
+        lambda line: line.update(ranked=[["sweden", 0.9], ["norway", 0.8]]),
+        "q0: what was read is not of the entries that were ranked, in their order",
+    ),
+    "an entry that was found twice": (
+        "answers/retrieved.jsonl",
+        0,
+        lambda line: line["ranked"].append(["norway", 0.1]),
+        "q0: an entry was found twice",
+    ),
+    "scores that rise": (
+        "answers/retrieved.jsonl",
+        0,
+        lambda line: line["ranked"].append(["denmark", 0.95]),
+        "q0: the scores of the entries that were found do not fall",
+    ),
+    "a query where none belongs": (
+        "answers/none.jsonl",
+        0,
+        lambda line: line.update(ranked=[["norway", 0.9]]),
+        "q0: a query stands where",
+    ),
+    "a hit that is nothing": (
+        "answers/retrieved.jsonl",
+        2,
+        lambda line: line["hits"].append(HIT | {"entry": "norway", "passage": None}),
+        "q2: a hit of entry 'norway' is not either a passage or a picture",
+    ),
+    "a span outside its passage": (
+        "answers/retrieved.jsonl",
+        0,
+        lambda line: line["citations"][0].update(span=[26, 900]),
+        "q0: it cites characters 26 to 900",
+    ),
+    "a probability that is none": (
+        "answers/retrieved.jsonl",
+        0,
+        lambda line: line["citations"][0].update(probability=7.5),
+        "q0: a probability is outside 0 to 1",
+    ),
+    "alternatives that say something else": (
+        "answers/retrieved.jsonl",
+        0,
+        lambda line: line["alternatives"].reverse(),
+        "q0: the first of its alternatives is 'Bergen'",
+    ),
+    "time that runs back": (
+        "answers/none.jsonl",
+        1,
+        lambda line: line["timings"].update(read=-1),
+        "q1: it took less than no time",
+    ),
+    "a photo without a hash": ("questions.jsonl", 0, lambda q: q.update(photo="zzz"), "q0: 'zzz' is no SHA-256"),
+    "a photo with two hashes": ("questions.jsonl", 1, lambda q: q.update(photo=64 * "b"), "q1: the photo 'norway.png'"),
+    "an entry with two titles": ("passages.jsonl", 1, lambda p: p.update(title="Noreg"), "norway#1: its entry has"),
     "a changed score of a question": (
         "outcomes.jsonl",
         2,
@@ -131,7 +227,7 @@ def test_a_planted_mistake_is_found(run: Path, name: str) -> None:
     assert f"{file}: its SHA-256 is not the one in run.json" in verify(run)
     forge(run)
     found = "\n".join(verify(run))
-    assert "SHA-256" not in found
+    assert "its SHA-256 is not" not in found
     assert said in found
 
 
@@ -166,24 +262,31 @@ FINGERPRINTS += [("index", "fingerprint"), ("versions", "ravlm"), ("knowledge", 
 
 @pytest.mark.parametrize(("part", "name"), FINGERPRINTS)
 def test_a_changed_fingerprint_is_found(run: Path, part: str, name: str) -> None:
-    change_json(run / RUN, lambda about: about[part].update({name: "other"}))
+    other = 5 if isinstance(ABOUT[part][name], int) else "other"
+    change_json(run / RUN, lambda about: about[part].update({name: other}))
     found = "\n".join(verify(run))
     assert "summary.json: run:" in found
-    assert f"summary.json: about.{part}.{name}: {ABOUT[part][name]!r} is stated, 'other' follows" in found
+    assert f"summary.json: about.{part}.{name}: {ABOUT[part][name]!r} is stated, {other!r} follows" in found
 
 
 @pytest.mark.parametrize(
-    ("part", "name", "said"),
+    ("part", "name", "value", "said"),
     [
-        ("knowledge", "fingerprint", "run.json: index.knowledge"),
-        ("encoders", "visual", "run.json: index.encoder"),
-        ("dataset", "questions", "run.json: dataset.questions"),
+        ("knowledge", "fingerprint", "other", "run.json: index.knowledge"),
+        ("encoders", "visual", "other", "run.json: index.encoder"),
+        ("dataset", "questions", 5, "run.json: dataset.questions"),
+        ("seeds", "training", 5, "run.json: seeds.training"),
+        ("seeds", "bootstrap", 5, "seeds.bootstrap: Input should be 0"),
+        ("dataset", "groups", ["other"], "q0: it is in none of the groups that were asked"),
+        ("dataset", "colour", "red", "dataset.colour: Extra inputs are not permitted"),
+        ("knowledge", "entries", None, "knowledge.entries"),
+        ("model", "training", None, "model.training"),
     ],
 )
-def test_a_fingerprint_that_the_rest_tells_is_found_though_all_checksums_fit(
-    run: Path, part: str, name: str, said: str
+def test_what_the_rest_tells_is_found_though_all_checksums_fit(
+    run: Path, part: str, name: str, value: object, said: str
 ) -> None:
-    change_json(run / RUN, lambda about: about[part].update({name: 5}))
+    change_json(run / RUN, lambda about: about[part].update({name: value}))
     forge(run)
     assert said in "\n".join(verify(run))
 
@@ -225,6 +328,35 @@ def test_files_that_are_missing_or_not_of_the_run_are_told(run: Path) -> None:
     assert "answers/wrong.jsonl: listed in run.json, but missing" in verify(run)
     (run / "passages.jsonl").unlink()
     assert any("There is no file" in fault for fault in verify(run))
+
+
+def test_a_passage_that_nothing_needs_or_that_stands_twice_is_found(run: Path) -> None:
+    path = run / "passages.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines, lines[0].replace("norway#0", "norway#7")]), encoding="utf-8")
+    forge(run)
+    assert "passages.jsonl: norway#7: no answer read it, and it supports none" in verify(run)
+    path.write_text("".join([*lines, lines[0]]), encoding="utf-8")
+    forge(run)
+    assert any("an id stands twice" in fault for fault in verify(run))
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "said"),
+    [
+        ("cause", "..el", "..er", "question 3: its cause is 'reader', and it is right"),
+        ("cause", "..el", "..e.", "question 3: it is said to stand on its evidence"),
+        ("cause", "..el", "...l", "question 2: its cause is '', and it is wrong"),
+        ("gold_ranks", "1 1 - 1", "1 1 - 1,1", "question 3: the places of its right entries can't be"),
+    ],
+)
+def test_a_summary_that_contradicts_itself_is_found(run: Path, name: str, before: str, after: str, said: str) -> None:
+    def edit(summary: Line) -> None:
+        assert summary["columns"][name] == before
+        summary["columns"][name] = after
+
+    change_json(run / SUMMARY, edit)
+    assert any(said in fault for fault in verify_summary(run / SUMMARY))
 
 
 @pytest.mark.parametrize("harm", ['{"id": 1}\n', "nonsense\n", "[]\n", '"\n'])

@@ -54,8 +54,7 @@ def outcome_of(
 
     The cause is that of the answer from what was retrieved; a run without one has none, and neither places nor
     confidence. A run without `removed` can't tell whether the answer changes, so it stands where a supporting passage
-    was read. Where an example names no entry, none can be missed or found by name: a passage that states a right answer
-    is taken for support, and its entry for the right one.
+    was read. Where an example names no entry, none can be missed.
 
     Args:
         asked: the question.
@@ -81,8 +80,8 @@ def outcome_of(
         entries, texts = {hit.entry for hit in retrieved.hits}, {hit.passage for hit in retrieved.hits}
         cause = cause_of(
             right=right["retrieved"],
-            entry_read=bool(entries & gold) if gold else first[1] > 0,
-            passage_read=not texts.isdisjoint(asked.support) if gold else first[1] > 0,
+            entry_read=bool(entries & gold) if gold else True,
+            passage_read=not texts.isdisjoint(asked.support),
             excused=excuse(example, retrieved.answer, asked.names) is not None,
             stands=not same.get("removed", False),
         )

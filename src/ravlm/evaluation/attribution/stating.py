@@ -80,10 +80,13 @@ def support(example: Example, passages: Iterable[Passage]) -> tuple[str, ...]:
     Such a passage states a right answer in whole words. A name supports wherever it stands, but a number or a code like
     TOP or +27 may be something else: where such an answer stands in evidence that the example names (a section's title,
     or words of its text), passages of the same language elsewhere in the entry do not count. Those of other languages
-    do: a dataset names evidence in the question's language, and the same thing is said in the others.
+    do: a dataset names evidence in the question's language, and the same thing is said in the others. Where no entry is
+    named as right, every passage that states an answer supports it.
 
     Whether a passage supports depends on no passage that does not.
     """
+    if not example.entries:
+        return tuple(p.id for p in passages if states(example, p.text, whole_words=True))
     by_entry: dict[str, list[Passage]] = {entry: [] for entry in example.entries}
     for passage in passages:
         if passage.entry_id in by_entry and states(example, passage.text, whole_words=True):

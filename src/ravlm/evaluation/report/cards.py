@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ravlm.evaluation.report.marking import mark
-from ravlm.evaluation.report.pictures import Thumbnails
+from ravlm.evaluation.report.pictures import Shown, Thumbnails
 from ravlm.evaluation.runs.folder import Run
 from ravlm.evaluation.runs.records import CitedPassage, EvidenceKind, RunAnswer
 from ravlm.grading import normalise, reference_answer
@@ -96,7 +96,7 @@ def choose_examples(run: Run, kind: EvidenceKind, count: int = 30, seed: int = 0
     return [*right[:rights], *wrong[: count - rights]]
 
 
-def card(run: Run, i: int, kind: EvidenceKind, photo: Thumbnails, picture: Thumbnails) -> Card:
+def card(run: Run, i: int, kind: EvidenceKind, shown: Shown) -> Card:
     """The card of the run's question in this place, with its answer from this kind of evidence."""
     example, outcome, answer = run.questions[i].example, run.outcomes[i], run.answers[kind][i]
     total = sum(answer.weights.values()) or 1.0
@@ -108,13 +108,13 @@ def card(run: Run, i: int, kind: EvidenceKind, photo: Thumbnails, picture: Thumb
     return Card(
         question=example.question or "",
         language=example.language,
-        photo=photo(example.images[0]) if example.images else None,
+        photo=shown.photo(example.images[0]) if example.images else None,
         right_answer=reference_answer(example),
         given=_given(answer, outcome.right[kind]),
         without=_given(run.answers["removed"][i], outcome.right["removed"]) if differs else None,
         cause=outcome.cause if kind == "retrieved" else "",
         place=None if kind != "retrieved" or not outcome.gold else min(outcome.gold_ranks, default=0),
-        evidence=tuple(_evidence(cited, run, picture) for cited in answer.citations),
+        evidence=tuple(_evidence(cited, run, shown.picture) for cited in answer.citations),
         weights=tuple(weights),
         others=tuple(_others(answer))[:_OTHERS],
     )

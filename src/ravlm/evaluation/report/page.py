@@ -14,11 +14,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ravlm.evaluation.comparing import system_of
+from ravlm.evaluation.comparing import are_seeds_of_one
 from ravlm.evaluation.report.cards import card, choose_examples, main_kind
 from ravlm.evaluation.report.measured import confidence_section, finding_section
 from ravlm.evaluation.report.parts import Cards, Section
-from ravlm.evaluation.report.pictures import Pictures, Thumbnails, thumbnails
+from ravlm.evaluation.report.pictures import Shown, Source
 from ravlm.evaluation.report.sections import causes_section, evidence_section, relations_section, training_section
 from ravlm.evaluation.report.several import differs_section, letter, runs_section, seeds_section
 from ravlm.evaluation.report.tables import Noted, Table, cell
@@ -46,8 +46,7 @@ def write_report(
     runs: Sequence[Run],
     *,
     language: Language = "en",
-    photos: Pictures,
-    pictures: Pictures,
+    sources: Sequence[Source],
     extra: Sequence[Table] = (),
     examples: int = 30,
     seed: int = 0,
@@ -61,8 +60,7 @@ def write_report(
         out: the HTML file.
         runs: at least one.
         language: of the page's own words; what is read from a run stays in its language.
-        photos: bytes of a question's photo by its path in the dataset.
-        pictures: bytes of an entry's picture by its id.
+        sources: of pictures, one a run.
         extra: tables that the page shows after the run's own, before the cards.
         examples: how many answers are shown, over all runs; as many again of those that changed between two.
         seed: decides which.
@@ -74,7 +72,7 @@ def write_report(
     """
     if not runs:
         raise ValueError("a report needs at least one run")
-    words, photo, picture = words_in(language), thumbnails(photos), thumbnails(pictures)
+    words, shown = words_in(language), [Shown.of(source) for source in sources]
     several = len(runs) > 1
     own = tuple(Section(table.title, [table]) for table in extra)
     told = tuple(
@@ -85,12 +83,12 @@ def write_report(
             (
                 *_about(run, words),
                 *(() if several else own),
-                *_cards(run, words, photo, picture, examples // len(runs), seed),
+                *_cards(run, words, shown[i], examples // len(runs), seed),
             ),
         )
         for i, run in enumerate(runs)
     )
-    shared = (*_several(runs, words, photo, picture, examples, seed), *own) if several else ()
+    shared = (*_several(runs, words, shown, examples, seed), *own) if several else ()
     style = resources.files(_PACKAGE).joinpath("report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = (
@@ -168,29 +166,24 @@ def _about(run: Run, words: Words) -> tuple[Section, ...]:
     return _filled([make(run, words) for make in makers])
 
 
-def _cards(
-    run: Run, words: Words, photo: Thumbnails, picture: Thumbnails, examples: int, seed: int
-) -> tuple[Section, ...]:
+def _cards(run: Run, words: Words, shown: Shown, examples: int, seed: int) -> tuple[Section, ...]:
     kind = main_kind(run)
     if kind is None:
         return ()
     places = choose_examples(run, kind, examples, seed)
     w, found = words.cards, []
     for title, right in ((w.right, True), (w.wrong, False)):
-        cards = tuple(card(run, i, kind, photo, picture) for i in places if run.outcomes[i].right[kind] == right)
+        cards = tuple(card(run, i, kind, shown) for i in places if run.outcomes[i].right[kind] == right)
         found.append(Section(title, [Cards(cards)] if cards else [], "" if right else w.lead.format(seed=seed)))
     return _filled(found)
 
 
-def _several(
-    runs: Sequence[Run], words: Words, photo: Thumbnails, picture: Thumbnails, examples: int, seed: int
-) -> list[Section]:
+def _several(runs: Sequence[Run], words: Words, shown: Sequence[Shown], examples: int, seed: int) -> list[Section]:
     found = [runs_section(runs, words)]
-    if len({system_of(run.about) for run in runs}) == 1:
+    if are_seeds_of_one(runs):
         found.append(seeds_section(runs, words))
     if len(runs) == 2:
-        differs = differs_section(runs[0], runs[1], words, photo, picture, examples, seed)
-        found += [] if differs is None else [differs]
+        found.append(differs_section((runs[0], runs[1]), words, (shown[0], shown[1]), examples, seed))
     return found
 
 

@@ -57,7 +57,10 @@ def evidence_section(run: Run, words: Words) -> Section:
     everything = scores["groups"][ALL]
     grounded = everything.get("grounded", {"n": 0})
     if grounded["n"]:
-        parts.append(Sentence(w.grounded.count(grounded["n"], share=_share(grounded["share"], words))))
+        told = w.grounded.count(grounded["n"], share=_share(grounded["share"], words))
+        if grounded["right_without"] is not None:
+            told = f"{told} {w.without.format(share=percent(grounded['right_without']))}"
+        parts.append(Sentence(told))
     of = everything["evidence"]
     rows = tuple((kind_name(kind, words), of[kind]["abstained"], of[kind]["same"]) for kind in kinds if kind != "prior")
     if rows:
@@ -136,6 +139,6 @@ def _relation(scores: Mapping[str, Any], words: Words) -> tuple[Cell, ...]:
 def _share(score: Mapping[str, Any], words: Words) -> str:
     """A share in percent with its interval."""
     value, interval = percent(score["value"]), score["interval"]
-    if interval is None:
+    if interval is None or interval[0] == interval[1]:
         return value
     return str(words.evidence.between.format(value=value, low=percent(interval[0]), high=percent(interval[1])))

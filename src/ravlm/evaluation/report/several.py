@@ -11,7 +11,7 @@ from ravlm.evaluation.measures import mean
 from ravlm.evaluation.report.cards import Pair, card
 from ravlm.evaluation.report.measured import recall_figure, recalls
 from ravlm.evaluation.report.parts import Pairs, Part, Section, Sentence
-from ravlm.evaluation.report.pictures import Thumbnails
+from ravlm.evaluation.report.pictures import Shown
 from ravlm.evaluation.report.sections import group_names, kind_name, main_groups
 from ravlm.evaluation.report.tables import DASH, Cell, Noted, Table, counted, with_interval
 from ravlm.evaluation.report.words import Words
@@ -63,13 +63,14 @@ def seeds_section(runs: Sequence[Run], words: Words) -> Section:
 
 
 def differs_section(
-    first: Run, second: Run, words: Words, photo: Thumbnails, picture: Thumbnails, examples: int, seed: int
-) -> Section | None:
-    """What differs between two runs; None where no question was answered in both from the same kind of evidence."""
+    runs: tuple[Run, Run], words: Words, shown: tuple[Shown, Shown], examples: int, seed: int
+) -> Section:
+    """What differs between two runs; a sentence where no question was answered in both from the same evidence."""
+    first, second = runs
     shared = [kind for kind in first.answers if kind in second.answers]
     ids = {question.example.id for question in first.questions}
     if not shared or not any(question.example.id in ids for question in second.questions):
-        return None
+        return Section(words.differs.title, [Sentence(words.differs.nothing_shared)])
     kind = "retrieved" if "retrieved" in shared else shared[0]
     w, found = words.differs, compare(first, second, kind)
     lead = w.lead.count(found.n)
@@ -80,7 +81,7 @@ def differs_section(
     parts.append(_two_by_two(w.table, found.counts, words))
     if found.retrieval:
         parts.append(_groups(w.retrieval, found.retrieval, "", first, words))
-    parts += _changed(found, first, second, words, photo, picture, examples, seed)
+    parts += _changed(found, runs, words, shown, examples, seed)
     return Section(w.title, parts, lead)
 
 
@@ -164,11 +165,9 @@ def _two_by_two(title: str, counts: Any, words: Words) -> Table:
 
 def _changed(
     found: Comparison,
-    first: Run,
-    second: Run,
+    runs: tuple[Run, Run],
     words: Words,
-    photo: Thumbnails,
-    picture: Thumbnails,
+    shown: tuple[Shown, Shown],
     examples: int,
     seed: int,
 ) -> list[Part]:
@@ -176,7 +175,7 @@ def _changed(
     w, kind = words.differs, found.kind
     if not found.changed:
         return [Sentence(w.unchanged)]
-    place = [{question.example.id: i for i, question in enumerate(run.questions)} for run in (first, second)]
+    place = [{question.example.id: i for i, question in enumerate(run.questions)} for run in runs]
     ids = [found.changed[i][0].id for i in np.random.default_rng(seed).permutation(len(found.changed)).tolist()]
     second_right = {b.id for _, b in found.changed if b.right[kind]}
     gained, lost = [i for i in ids if i in second_right], [i for i in ids if i not in second_right]
@@ -184,7 +183,7 @@ def _changed(
     parts: list[Part] = []
     for title, some, most in ((w.gained, gained, gains), (w.lost, lost, examples - gains)):
         pairs = tuple(
-            Pair(card(first, place[0][i], kind, photo, picture), card(second, place[1][i], kind, photo, picture))
+            Pair(card(runs[0], place[0][i], kind, shown[0]), card(runs[1], place[1][i], kind, shown[1]))
             for i in some[:most]
         )
         if pairs:

@@ -61,7 +61,8 @@ def with_interval(score: Mapping[str, Any]) -> Noted:
     Noted(value=0.25, note='0.200–0.300')
     """
     found = score["interval"]
-    return Noted(score["value"], "" if found is None else f"{found[0]:.3f}–{found[1]:.3f}")
+    tells = found is not None and found[0] < found[1]  # where all agree, drawing anew says nothing
+    return Noted(score["value"], f"{found[0]:.3f}–{found[1]:.3f}" if tells else "")
 
 
 def _is_words(value: Cell) -> bool:

@@ -8,6 +8,7 @@ from ravlm.errors import FormatError
 from ravlm.evaluation.runs.records import CAUSES, Cause, EvidenceKind, Outcome
 from ravlm.evaluation.runs.scores import kinds_of
 
+_MOST_GOLD = 10_000  # right entries of a question
 _LETTERS: dict[Cause, str] = {"": ".", **{cause: cause[0] for cause in CAUSES}}
 _CAUSE = {letter: cause for cause, letter in _LETTERS.items()}
 Value = TypeVar("Value")
@@ -60,6 +61,8 @@ def from_columns(columns: Mapping[str, Any]) -> list[Outcome]:
         confidence, gold, ranks = (_column(columns[name].split(), n) for name in ("confidence", "gold", "gold_ranks"))
         substring, words = (_column(column.split(), n) for column in columns["passage_rank"])
         cause = _column(columns["cause"], n)
+        if any(int(count) > _MOST_GOLD for count in gold):
+            raise ValueError(f"a question has more than {_MOST_GOLD:,} right entries")
         return [
             Outcome(
                 id=str(i),

@@ -21,13 +21,14 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from ravlm.errors import FormatError, PathError
+from ravlm.errors import FormatError, PathError, words_of
+from ravlm.evaluation.runs.about import RunAbout, Summary, checked
 from ravlm.evaluation.runs.records import EVIDENCE, AskedQuestion, EvidenceKind, Outcome, RunAnswer, RunPassage
 from ravlm.knowledge.passages import sentence_around
 from ravlm.records import Citation
 from ravlm.safe.files import read_lines, read_text, write_bytes_atomic
 
-FORMAT = 1
+FORMAT = 1  # it rises when the lines change, or the rules by which outcomes and scores follow from them
 RUN, SUMMARY = "run.json", "summary.json"
 QUESTIONS, PASSAGES, OUTCOMES = "questions.jsonl", "passages.jsonl", "outcomes.jsonl"
 ENTRIES_RUN, ENTRIES_QRELS = "entries.run.trec", "entries.qrels.trec"
@@ -113,16 +114,32 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         FormatError: it is something else.
     """
     try:
-        value = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise FormatError(f"{path} is not JSON ({error}). Expected {what} as `ravlm evaluate` writes it.") from error
+        value = json.loads(read_text(path), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(
+            f"{path} is not JSON ({words_of(error)}). Expected {what} as `ravlm evaluate` writes it."
+        ) from error
     found = value.get("format") if isinstance(value, dict) else type(value).__name__
-    if found != FORMAT:
+    if found is True or found != FORMAT:
         raise FormatError(
             f"{path} has format {found!r}; this release reads format {FORMAT} of {what}. Evaluate again with this "
             "release, or read it with the one that wrote it."
         )
     return dict(value)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """A summary, alone or of a run.
+
+    Raises:
+        PathError: there is no such file.
+        FormatError: it is none, or of another format.
+    """
+    return checked(read_json(path, "a summary"), Summary, str(path))
 
 
 def checksum(path: Path) -> str:
@@ -143,14 +160,17 @@ def read_run(folder: Path) -> Run:
             f"There is no run in {folder}: found {found}. Give the folder that `ravlm evaluate --out` wrote."
         )
     about = read_json(folder / RUN, "a run")
+    passages = read_records(folder / PASSAGES, RunPassage)
+    if len({line.id for line in passages}) < len(passages):
+        raise FormatError(f"{folder / PASSAGES}: an id stands twice. Evaluate again.")
     kinds = [kind for kind in EVIDENCE if (folder / answers_file(kind)).is_file()]
     return Run(
-        about=about,
+        about=checked(about, RunAbout, str(folder / RUN)),
         questions=read_records(folder / QUESTIONS, AskedQuestion),
-        passages={line.id: line for line in read_records(folder / PASSAGES, RunPassage)},
+        passages={line.id: line for line in passages},
         answers={kind: read_records(folder / answers_file(kind), RunAnswer) for kind in kinds},
         outcomes=read_records(folder / OUTCOMES, Outcome),
-        summary=read_json(folder / SUMMARY, "a summary"),
+        summary=read_summary(folder / SUMMARY),
     )
 
 

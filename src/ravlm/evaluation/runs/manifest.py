@@ -19,7 +19,10 @@ from ravlm.evaluation.runs.records import EvidenceKind
 from ravlm.model.folder import encoders_of, read_config
 from ravlm.retrieval.image import ImageIndex
 
-PACKAGES = ("ravlm", "torch", "numpy", "timm", "transformers", "tokenizers", "scikit-learn", "sentencex", "pillow")
+PACKAGES = (
+    *("ravlm", "torch", "numpy", "scipy", "timm", "transformers", "tokenizers", "scikit-learn", "sentencex", "pillow"),
+    *("ir-measures", "pint", "pydantic"),
+)
 _DECIDES = ("model", "vocabulary", "question_words")  # the parts of a model's configuration that answers depend on
 
 

@@ -1,6 +1,7 @@
 """A run done again: the same model, base and questions must give the same answers."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from ravlm.evaluation.runs.records import RunAnswer
 
 Progress = Callable[[str, int, int], None]
 NEAR = 1e-3  # between two confidences or scores of one answer; other processors round otherwise
-_WEIGHED = ("dataset", "model", "encoders", "knowledge", "index")  # must be the same
+_WEIGHED = ("dataset", "model", "encoders", "knowledge", "index", "seeds", "evidence")  # must be the same
 _ALLOWED = ("device", "versions")  # may differ, and are told
+_TOLD_APART = ("id", "answer", "abstained", "timings")
 
 
 def replay(
@@ -24,8 +26,8 @@ def replay(
     """Answer the questions of a run again: every fault, and what else is to be known.
 
     Where a fingerprint of data, model, encoders, base or index is another, nothing is answered: other things answer
-    otherwise. Another device or version is told, and tried. An answer must have the same text, hits in the same order,
-    and citations; confidence may differ by 1e-3.
+    otherwise. Another device or version is told, and tried. All of an answer but its seconds must be the same, in the
+    same order; numbers may differ by 1e-3. On another processor, what is that near may change places, and is a fault.
 
     Args:
         run: as it was read.
@@ -48,7 +50,7 @@ def replay(
     told = [f"run.json: {line}" for name in _ALLOWED for line in _changed(run.about.get(name), now[name], name)]
     faults = [f"run.json: {line}" for name in _WEIGHED for line in _changed(run.about.get(name), now[name], name)]
     if faults:
-        return [*faults, "nothing was answered again: the model, its base or the data are others"], told
+        return faults, [*told, "nothing was answered again: the model, its base or the data are others"]
     return list(_compare(run, evaluate(answerer, dataset, examples, kinds, progress=progress))), told
 
 
@@ -65,9 +67,9 @@ def _compare(run: Run, again: Answers) -> Iterator[str]:
     for before, now in zip(run.questions, again.questions, strict=True):
         if before != now:
             yield f"questions.jsonl: {before.example.id}: the question, its photo or its support is another now"
-    for name, passage in again.passages.items():
-        if run.passages.get(name) != passage:
-            yield f"passages.jsonl: {name}: its text is another now"
+    for name in dict.fromkeys([*run.passages, *again.passages]):
+        if run.passages.get(name) != again.passages.get(name):
+            yield f"passages.jsonl: {name}: it is another now"
     for kind, answers in run.answers.items():
         for told, found in zip(answers, again.answers[kind], strict=True):
             for what in _differs(told, found):
@@ -78,17 +80,19 @@ def _differs(told: RunAnswer, found: RunAnswer) -> Iterator[str]:
     if (told.answer, told.abstained) != (found.answer, found.abstained):
         declined = {True: " (declined)", False: ""}
         yield f"answered {told.answer!r}{declined[told.abstained]}, now {found.answer!r}{declined[found.abstained]}"
-    if [(hit.entry, hit.passage) for hit in told.hits] != [(hit.entry, hit.passage) for hit in found.hits]:
-        yield "other hits were read"
-    elif any(_far(one.scores, other.scores) for one, other in zip(told.hits, found.hits, strict=True)):
-        yield "a hit has another score"
-    if [(c.passage, c.span) for c in told.citations] != [(c.passage, c.span) for c in found.citations]:
-        yield "it cites something else"
-    if _far(dict(told.ranked), dict(found.ranked)) or [e for e, _ in told.ranked] != [e for e, _ in found.ranked]:
-        yield "other entries were found"
-    if abs(told.confidence - found.confidence) > NEAR:
-        yield f"confidence {told.confidence:.4f}, now {found.confidence:.4f}"
+    for field in fields(RunAnswer):
+        if field.name not in _TOLD_APART and not near(getattr(told, field.name), getattr(found, field.name)):
+            yield f"its {field.name} {'are others' if field.name.endswith('s') else 'is another'} now"
 
 
-def _far(told: Mapping[str, float], found: Mapping[str, float]) -> bool:
-    return told.keys() != found.keys() or any(abs(told[name] - found[name]) > NEAR for name in told)
+def near(told: Any, found: Any) -> bool:
+    """Whether two values are the same, numbers in them within `NEAR`."""
+    if is_dataclass(told) and type(told) is type(found):
+        return all(near(getattr(told, field.name), getattr(found, field.name)) for field in fields(told))
+    if isinstance(told, Mapping) and isinstance(found, Mapping):
+        return told.keys() == found.keys() and all(near(told[name], found[name]) for name in told)
+    if isinstance(told, tuple) and isinstance(found, tuple):
+        return len(told) == len(found) and all(map(near, told, found))
+    if isinstance(told, float) or isinstance(found, float):
+        return bool(abs(told - found) <= NEAR)
+    return bool(told == found)

@@ -42,7 +42,8 @@ def scores_of(outcomes: Sequence[Outcome], relations: Sequence[str], seed: int =
     groups: dict[str, list[Outcome]] = {ALL: list(outcomes)}
     for outcome in outcomes:
         for name in dict.fromkeys(outcome.groups):
-            groups.setdefault(name, []).append(outcome)
+            if name != ALL:
+                groups.setdefault(name, []).append(outcome)
     kinds = kinds_of(outcomes)
 
     def score(values: Sequence[float], some: Sequence[Outcome], relation: Sequence[Hashable] | None = None) -> Any:
@@ -50,7 +51,7 @@ def scores_of(outcomes: Sequence[Outcome], relations: Sequence[str], seed: int =
         return Score(value, clustered_interval(values, [o.cluster for o in some], relation, seed=seed)).as_json()
 
     def macro(some: Sequence[Outcome], kind: EvidenceKind) -> Any:
-        chosen = [o for o in some if relation_of(o.groups) in wide]
+        chosen = [o for o in judged_by(some, kind) if relation_of(o.groups) in wide]
         return score([o.right[kind] for o in chosen], chosen, [relation_of(o.groups) for o in chosen])
 
     wide = set(relations)
@@ -72,6 +73,11 @@ def scores_of(outcomes: Sequence[Outcome], relations: Sequence[str], seed: int =
 def kinds_of(outcomes: Sequence[Outcome]) -> list[EvidenceKind]:
     """The kinds of evidence that there are answers from."""
     return [kind for kind in EVIDENCE if outcomes and kind in outcomes[0].right]
+
+
+def judged_by(some: Sequence[Outcome], kind: EvidenceKind) -> list[Outcome]:
+    """The questions that a kind of evidence says something about: `oracle` and `wrong` need a right entry."""
+    return [o for o in some if o.gold or kind not in ("oracle", "wrong")]
 
 
 def _group(
@@ -101,12 +107,17 @@ def _group(
             "answered": answered,
             "risk": risk,
         },
-        "grounded": {"n": len(held), "share": score([not o.same["removed"] for o in held], held)},
+        "grounded": {
+            "n": len(held),
+            "share": score([not o.same["removed"] for o in held], held),
+            "right_without": mean(o.right["none"] for o in held if not o.same["removed"] and "none" in o.right),
+        },
         "causes": _causes(some),
     }
 
 
 def _evidence(some: Sequence[Outcome], kind: EvidenceKind, score: Callable[..., Any]) -> dict[str, Any]:
+    some = judged_by(some, kind)
     return {
         "accuracy": score([o.right[kind] for o in some], some),
         "abstained": mean(o.abstained[kind] for o in some if kind in o.abstained),

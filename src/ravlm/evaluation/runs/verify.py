@@ -1,6 +1,5 @@
 """Whether a run is whole and true: everything in it that can be worked out of the rest is worked out again."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from ravlm.evaluation.attribution.causes import outcome_of
 from ravlm.evaluation.attribution.stating import support
 from ravlm.evaluation.ranking import MEASURES
 from ravlm.evaluation.runs.columns import from_columns, to_columns
+from ravlm.evaluation.runs.consistency import line_faults
 from ravlm.evaluation.runs.folder import (
     ENTRIES_QRELS,
     ENTRIES_RUN,
@@ -20,11 +20,11 @@ from ravlm.evaluation.runs.folder import (
     checksum,
     read_json,
     read_run,
+    read_summary,
 )
-from ravlm.evaluation.runs.records import Outcome, RunAnswer, RunPassage
+from ravlm.evaluation.runs.records import Outcome
 from ravlm.evaluation.runs.scores import ALL, relations_of, scores_of
 from ravlm.evaluation.runs.write import found_entries, right_entries, summary_about
-from ravlm.grading import normalise
 from ravlm.optional import require
 from ravlm.records import Passage
 from ravlm.retrieval.interchange.trec import read_qrels, strictly_falling
@@ -39,9 +39,9 @@ def verify(folder: Path) -> list[str]:
     """Every fault of a run's folder, one a line; nothing where everything fits.
 
     Checksums come first, and then what they can't tell, for whoever changes a file may change its checksum: answers
-    are graded again, citations looked up, support, causes and outcomes worked out, the TREC files compared with the
-    answers and scored by ir_measures, the summary made anew. What can't be found so, an answer changed together with
-    all that follows from it, a replay finds: see `replay`.
+    are graded again, what each kind of evidence read and cited looked up, support, causes and outcomes worked out, the
+    TREC files compared with the answers and scored by ir_measures, the summary made anew. What can't be found so, an
+    answer or a fingerprint changed together with all that follows from it, a replay finds: see `replay`.
 
     Raises:
         PathError: there is no run in the folder.
@@ -56,10 +56,19 @@ def verify(folder: Path) -> list[str]:
         run = read_run(folder)
     except (FormatError, PathError) as error:
         return [*faults, str(error)]
-    for check in (_about, _questions, _passages, _outcomes):
+    for check in (_about, _questions, _support, line_faults, _outcomes):
         faults += check(run)
     faults += _trec(folder, run)
     return [*faults, *_summary(folder, run)]
+
+
+def quick_faults(folder: Path) -> list[str]:
+    """The faults that checksums tell, and those of the summary alone; in a second or two. Errors: as `verify`."""
+    about = read_json(folder / RUN, "a run")
+    faults = [*_files(folder, about)]
+    if read_summary(folder / SUMMARY)["run"] != checksum(folder / RUN):
+        faults.append(f"{SUMMARY}: it is not of this {RUN}")
+    return [*faults, *verify_summary(folder / SUMMARY)]
 
 
 def verify_summary(path: Path) -> list[str]:
@@ -69,15 +78,27 @@ def verify_summary(path: Path) -> list[str]:
         PathError: there is no such file.
         FormatError: it is none of this release, or its columns are damaged.
     """
-    summary = read_json(path, "a summary")
-    try:
-        outcomes = from_columns(summary["columns"])
-        told, seed = summary["scores"], summary["about"]["seeds"]["bootstrap"]
-        asked, relations = summary["about"]["dataset"]["questions"], summary["relations"]
-    except (KeyError, TypeError) as error:
-        raise FormatError(f"{path} lacks {error}. Take the summary from the run again.") from error
-    faults = [] if asked == len(outcomes) else [f"{path.name}: {len(outcomes):,} questions in columns, {asked:,} asked"]
-    return faults + [f"{path.name}: {fault}" for fault in differences(told, scores_of(outcomes, relations, seed))]
+    summary = read_summary(path)
+    outcomes, about = from_columns(summary["columns"]), summary["about"]
+    faults = [f"question {outcome.id}: {fault}" for outcome in outcomes for fault in _contradictions(outcome)]
+    if about["dataset"]["questions"] != len(outcomes):
+        faults.append(f"{len(outcomes):,} questions in columns, {about['dataset']['questions']:,} asked")
+    found = scores_of(outcomes, summary["relations"], about["seeds"]["bootstrap"])
+    return [f"{path.name}: {fault}" for fault in (*faults, *differences(summary["scores"], found))]
+
+
+def _contradictions(outcome: Outcome) -> Faults:
+    """What an outcome says against itself."""
+    right = outcome.right.get("retrieved")
+    if right is not None and right is not (outcome.cause in ("", "luck")):
+        yield f"its cause is {outcome.cause!r}, and it is {'right' if right else 'wrong'}"
+    if outcome.cause == "" and right and outcome.same.get("removed"):
+        yield "it is said to stand on its evidence, and stays the same without"
+    substring, words = outcome.passage_rank
+    if words and not 1 <= substring <= words:
+        yield "a passage that states an answer in whole words does not hold it"
+    if len(outcome.gold_ranks) > outcome.gold or sorted(set(outcome.gold_ranks)) != list(outcome.gold_ranks):
+        yield "the places of its right entries can't be"
 
 
 def differences(told: Any, found: Any, where: str = "scores") -> Faults:
@@ -108,7 +129,7 @@ def _listed(value: Any) -> bool:
 def _same(told: Any, found: Any) -> bool:
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (told, found))
     if numbers:
-        return math.isclose(told, found, rel_tol=0.0, abs_tol=_EXACT)
+        return bool(told == found or abs(told - found) <= _EXACT)  # a number of JSON may be too large for a float
     return type(told) is type(found) and bool(told == found)
 
 
@@ -136,6 +157,7 @@ def _about(run: Run) -> Faults:
             "dataset.questions": (run.about["dataset"]["questions"], len(run.questions)),
             "index.knowledge": (run.about["index"]["knowledge"], run.about["knowledge"]["fingerprint"]),
             "index.encoder": (run.about["index"]["encoder"], run.about["encoders"]["visual"]),
+            "seeds.training": (run.about["seeds"]["training"], run.about["model"]["training"].get("seed")),
         }
     except (KeyError, TypeError) as error:
         yield f"{RUN}: it lacks {error}"
@@ -157,9 +179,10 @@ def _questions(run: Run) -> Faults:
         yield "outcomes.jsonl: its lines are not those of the questions, in their order"
 
 
-def _passages(run: Run) -> Faults:
-    """Whether hits and citations lead to passages, a citation to the answer, and the support follows from the texts."""
+def _support(run: Run) -> Faults:
+    """Whether the support follows from the passages' texts."""
     of_entry: dict[str, list[Passage]] = {}
+    by_id: dict[str | None, Passage] = {}
     for name, line in run.passages.items():
         entry_id, _, ordinal = name.rpartition("#")
         if line.entry != entry_id or not ordinal.isdecimal():
@@ -167,33 +190,18 @@ def _passages(run: Run) -> Faults:
             continue
         passage = Passage(name, entry_id, line.section, int(ordinal), (0, len(line.text)), line.text, line.language)
         of_entry.setdefault(entry_id, []).append(passage)
+        by_id[name] = passage
     for some in of_entry.values():
         some.sort(key=lambda passage: passage.ordinal)
+    found_by = {answer.id: answer for answer in run.answers.get("retrieved", ())}
     for asked in run.questions:
         right = [p for entry_id in asked.example.entries for p in of_entry.get(entry_id, [])]
+        if not asked.example.entries and asked.example.id in found_by:
+            read = dict.fromkeys(hit.passage for hit in found_by[asked.example.id].hits)
+            right = [by_id[name] for name in read if name in by_id]
         found = support(asked.example, right)
         if tuple(found) != asked.support:
             yield f"questions.jsonl: {asked.example.id}: support {list(asked.support)} is stated, {list(found)} follows"
-    for kind, answers in run.answers.items():
-        for answer in answers:
-            for fault in _answer(answer, run.passages):
-                yield f"{answers_file(kind)}: {answer.id}: {fault}"
-
-
-def _answer(answer: RunAnswer, passages: Mapping[str, RunPassage]) -> Faults:
-    for hit in answer.hits:
-        if hit.passage is not None and (hit.passage not in passages or passages[hit.passage].entry != hit.entry):
-            yield f"the hit {hit.passage!r} of entry {hit.entry!r} is in no passage of the run"
-    read = {hit.passage for hit in answer.hits}
-    for citation in answer.citations:
-        if citation.passage not in read or citation.passage not in passages:
-            yield f"it cites {citation.passage!r}, which was not read"
-            continue
-        cited = passages[citation.passage].text[slice(*citation.span)]
-        if normalise(cited) != normalise(answer.answer):
-            yield f"it cites {cited!r}, but answers {answer.answer!r}"
-    if not 0 <= answer.confidence <= 1:
-        yield f"its confidence is {answer.confidence}"
 
 
 def _outcomes(run: Run) -> Faults:
