@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from ravlm.evaluation.attribution.causes import outcome_of
 from ravlm.evaluation.runs.columns import to_columns
@@ -108,7 +107,7 @@ def trec_id(name: str) -> str:
     >>> trec_id("red apple"), trec_id("country-fr")
     ('red%20apple', 'country-fr')
     """
-    return "".join(quote(c) if c.isspace() or c == "%" else c for c in name)
+    return "".join(c if not c.isspace() and c != "%" else "".join(f"%{b:02X}" for b in c.encode()) for c in name)
 
 
 def summary_of(
