@@ -51,9 +51,9 @@ def tell_plan(paths: Paths, seed: int) -> None:
 
     device, precision = device_and_precision(read_run_config(None))
     warn(
-        "The whole system once, on flags drawn for it; on two CPU cores 4 to 9 minutes, by the processor.\n"
+        "The whole system once, on flags drawn for it; on two CPU cores 5 to 13 minutes, by the processor.\n"
         "  1. World       photos of flags, articles about their countries, questions; 1 country in 3 is kept unseen\n"
-        "  2. Training    the knowledge base, then picture matching, then reading: 3 to 7 minutes\n"
+        "  2. Training    the knowledge base, then picture matching, then reading: 3 to 9 minutes\n"
         "  3. Evaluation  seen and unseen countries, in English and Chinese, from right, wrong and no evidence\n"
         "  4. Report      figures, three answers, and a page with more of them\n"
         f"Everything goes to {paths.out}; seed {seed}; computing on {device} in {precision}."
