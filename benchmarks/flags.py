@@ -1,6 +1,6 @@
 """The main job over seeds: each seed draws its world, trains its model, answers its test questions.
 
-    python benchmarks/flags.py [--seeds 0 1 2] [--work DIR] [--replay 0]
+    python benchmarks/flags.py [--seeds 0 1 2] [--work DIR]
 
 Writes benchmarks/results/runs/flags-SEED.json (the summaries of the runs), benchmarks/results/flags.json (what follows
 from them) and the tables of the documents. About 15 minutes a seed on two cores.
@@ -17,8 +17,11 @@ from tables import flags_table, rewrite_documents
 GROUPS = ("seen", "unseen", "unseen_zh")
 
 
-def run_seed(seed: int, work: Path, *, replay: bool) -> None:
-    """Make the world, train, evaluate, verify, and keep the summary. What is in `work` already is not made again."""
+def run_seed(seed: int, work: Path) -> None:
+    """Make the world, train, evaluate, verify with a replay, and keep the summary.
+
+    What is in `work` already is not made again; the replay tells a run that another model made.
+    """
     world, model, run = (work / f"{name}-{seed}" for name in ("flags", "model", "run"))
     if not world.exists():
         ravlm("dataset", "make", "flags", "--out", world, "--seed", seed)
@@ -26,7 +29,7 @@ def run_seed(seed: int, work: Path, *, replay: bool) -> None:
         ravlm("train", "--data", world, "--out", model, "--seed", seed)
     if not run.exists():
         ravlm("evaluate", model, "--data", world, "--out", run)
-    ravlm("verify", run, *(["--replay"] if replay else []))
+    ravlm("verify", run, "--replay", "--model", model, "--data", world)
     keep(run, f"flags-{seed}")
 
 
@@ -35,13 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--work", type=Path, help="keep worlds, models and runs here; else they are deleted")
-    parser.add_argument("--replay", type=int, default=0, help="the seed whose run is also answered again")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         for seed in arguments.seeds:
-            run_seed(seed, work, replay=seed == arguments.replay)
+            run_seed(seed, work)
     results = flags_results(summaries("flags"), GROUPS)
     path = write("flags.json", results)
     write("causes.json", causes_results())

@@ -24,7 +24,10 @@ KINDS = ("numbers", "country", "other", "all")
 
 
 def measure(source: Path, base: str, seed: int, distractors: Path | None, work: Path) -> None:
-    """Make the dataset, train, evaluate, verify, and keep the summary. What is in `work` already is not made again."""
+    """Make the dataset, train, evaluate, verify with a replay, and keep the summary.
+
+    What is in `work` already is not made again; the replay tells a run that another model made.
+    """
     data, model, run = (work / f"{name}-{base}" for name in ("grocery", "model", "run"))
     more = ["--distractors", distractors] if distractors else []
     if not data.exists():
@@ -33,7 +36,7 @@ def measure(source: Path, base: str, seed: int, distractors: Path | None, work: 
         ravlm("train", CONFIG, "--data", data, "--out", model, "--seed", seed)
     if not run.exists():
         ravlm("evaluate", model, "--data", data, "--out", run)
-    ravlm("verify", run)
+    ravlm("verify", run, "--replay", "--model", model, "--data", data)
     keep(run, f"grocery-{base}")
 
 

@@ -192,6 +192,8 @@ def test_questions_without_right_entries_are_told_apart(
     )
     assert ravlm("evaluate", trained, "--data", data, "--out", tmp_path / "run").code == 0
     assert ravlm("verify", tmp_path / "run").code == 0
+    assert ravlm("evaluate", trained, "--data", data, "--out", tmp_path / "none", "--evidence", "none").code == 0
+    assert ravlm("verify", tmp_path / "none").code == 0
     found = read_run(tmp_path / "run").summary["scores"]["groups"]["all"]
     assert found["evidence"]["oracle"]["accuracy"]["value"] is None
     assert found["evidence"]["wrong"]["accuracy"]["value"] is None

@@ -196,7 +196,9 @@ def _support(run: Run) -> Faults:
     found_by = {answer.id: answer for answer in run.answers.get("retrieved", ())}
     for asked in run.questions:
         right = [p for entry_id in asked.example.entries for p in of_entry.get(entry_id, [])]
-        if not asked.example.entries and asked.example.id in found_by:
+        if not asked.example.entries:
+            if asked.example.id not in found_by:
+                continue  # its support was looked for among hits that the run does not have
             read = dict.fromkeys(hit.passage for hit in found_by[asked.example.id].hits)
             right = [by_id[name] for name in read if name in by_id]
         found = support(asked.example, right)
