@@ -125,6 +125,16 @@ def test_another_version_is_told_and_no_fault(ravlm: Ravlm, run: Path, tmp_path:
     assert "note: run.json: versions.pint: '0.1' in the run" in outcome.err
 
 
+def test_another_version_is_told_beside_faults(ravlm: Ravlm, run: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(run, tmp_path / "run"))
+    rewritten(own, about={"versions": {**read_run(own).about["versions"], "pint": "0.1", "torch": "0.2"}})
+    assert "version" not in ravlm("verify", own).err
+    (own / "notes.txt").write_text("mine")
+    told = ravlm("verify", own).err
+    assert "note: scores may follow otherwise by another version: pint 0.1 in the run, " in told
+    assert "torch" not in told
+
+
 def test_numbers_are_near_within_a_thousandth_wherever_they_stand() -> None:
     line = RunAnswer("q", "x", 0.5, abstained=False, ranked=(("a", 0.5),), weights={"image": 0.5})
     assert near(line, replace(line, confidence=0.5009, ranked=(("a", 0.4991),), weights={"image": 0.5005}))

@@ -53,6 +53,8 @@ def verify(
         faults, notes = _replay(run, model, data)
     elif replay:
         notes.append("nothing was answered again: a run that does not fit in itself is not worth it")
+    if faults:
+        notes += [f"scores may follow otherwise by another version: {line}" for line in _other_versions(run)]
     name = None if alone else checksum(run / RUN)
     if as_json:
         emit_json({"run": name, "faults": faults, "notes": notes})
@@ -60,6 +62,18 @@ def verify(
         _tell(run, name, faults, notes, replayed=replay)
     if faults:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _other_versions(run: Path) -> list[str]:
+    """The versions that scores follow by and that are others now than when the run or summary was written."""
+    from ravlm.errors import RavlmError
+    from ravlm.evaluation.runs.folder import SUMMARY, read_summary
+    from ravlm.evaluation.runs.versions import others
+
+    try:
+        return others(read_summary(run if run.is_file() else run / SUMMARY)["about"]["versions"])
+    except RavlmError:
+        return []  # a summary that can't be read is a fault, and told as such
 
 
 def _replay(folder: Path, model: Path | None, data: Path | None) -> tuple[list[str], list[str]]:

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,10 @@ from ravlm.data.dataset import Dataset
 from ravlm.device import device_name
 from ravlm.evaluation.runs.folder import FORMAT
 from ravlm.evaluation.runs.records import EvidenceKind
+from ravlm.evaluation.runs.versions import versions
 from ravlm.model.folder import encoders_of, read_config
 from ravlm.retrieval.image import ImageIndex
 
-PACKAGES = (
-    *("ravlm", "torch", "numpy", "scipy", "timm", "transformers", "tokenizers", "scikit-learn", "sentencex", "pillow"),
-    *("ir-measures", "pint", "pydantic"),
-)
 _DECIDES = ("model", "vocabulary", "question_words")  # the parts of a model's configuration that answers depend on
 
 
@@ -78,7 +73,7 @@ def describe(
         "evidence": list(kinds),
         "seeds": {"training": config["training"].get("seed"), "bootstrap": 0},
         "device": {"name": device_name(answerer.device), "precision": "float32"},
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
     }
 
 
@@ -96,10 +91,3 @@ def index_fingerprint(index: ImageIndex) -> str:
     digest = hashlib.sha256(json.dumps(index.owners).encode())
     digest.update(index.keys.tobytes())
     return digest.hexdigest()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
