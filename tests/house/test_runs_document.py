@@ -2,26 +2,18 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from command import ran
 from documents import ROOT, commands
 from made_run import write_made_run
-from ravlm.cli.main import main
 from ravlm.evaluation.ranking import MEASURES
 from ravlm.evaluation.runs.records import CAUSES, EVIDENCE
 from ravlm.evaluation.runs.scores import scores_of
 
 TEXT = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
-
-
-def ran(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return int(stop.value.code or 0)
 
 
 def test_the_commands_and_the_python_run_in_their_order(

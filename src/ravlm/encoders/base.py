@@ -141,9 +141,7 @@ class Encoder(nn.Module, ModelHubMixin, library_name="ravlm"):
         """SHA-256 over the weights and all that decides the output; two encoders with the same one are the same."""
         decides = [self.kind, self.settings(), self.fingerprint_text()]
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        hash_weights(self, digest)
         return digest.hexdigest()
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -314,3 +312,10 @@ def _rest(module: nn.Module, *, dropping: bool) -> None:
     elif not all(learning) or not learning:
         for child in module.children():
             _rest(child, dropping=dropping)
+
+
+def hash_weights(module: nn.Module, digest: "hashlib._Hash") -> None:
+    """Feed the names, shapes, types and values of all weights of a module to a digest, in the order of their names."""
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())

@@ -12,7 +12,7 @@ from ravlm.evaluation.bootstrap import Score, clustered_score, interval_over_see
 from ravlm.evaluation.measures import macro_average
 from ravlm.evaluation.runs.folder import Run
 from ravlm.evaluation.runs.records import EvidenceKind, Outcome
-from ravlm.evaluation.runs.scores import ALL, kinds_of, relation_of
+from ravlm.evaluation.runs.scores import ALL, kinds_of, relation_of, within
 
 MACRO = "macro:"
 """Before a group's name: the macro average over relations in that group."""
@@ -148,13 +148,13 @@ def over_seeds(runs: Sequence[Run]) -> dict[str, dict[str, dict[str, Any]]]:
         return {}
     kinds = [kind for kind in kinds_of(runs[0].outcomes) if all(kind in kinds_of(run.outcomes) for run in runs)]
     found: dict[str, dict[str, dict[str, Any]]] = {
-        name: {kind: _accuracy([_within(run.outcomes, name) for run in runs], kind) for kind in kinds}
+        name: {kind: _accuracy([within(run.outcomes, name) for run in runs], kind) for kind in kinds}
         for name in _shared([_names(run.outcomes) for run in runs])
     }
     macros = [run.summary["scores"]["macro"] for run in runs]
     relations = set(_shared([macro.get("relations", []) for macro in macros]))
     for name in _shared([macro.get("groups", {}) for macro in macros]):
-        chosen = [[o for o in _within(run.outcomes, name) if relation_of(o.groups) in relations] for run in runs]
+        chosen = [[o for o in within(run.outcomes, name) if relation_of(o.groups) in relations] for run in runs]
         if all(chosen):
             found[MACRO + name] = {kind: _accuracy(chosen, kind, by_relation=True) for kind in kinds}
     return found
@@ -221,10 +221,6 @@ def _names(outcomes: Sequence[Outcome]) -> list[str]:
 def _shared(names: Sequence[Iterable[str]]) -> list[str]:
     others = [set(some) for some in names[1:]]
     return [name for name in names[0] if all(name in other for other in others)]
-
-
-def _within(outcomes: Sequence[Outcome], group: str) -> list[Outcome]:
-    return [o for o in outcomes if group == ALL or group in o.groups]
 
 
 def _accuracy(runs: Sequence[Sequence[Outcome]], kind: EvidenceKind, *, by_relation: bool = False) -> dict[str, Any]:

@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Answers:
+class Observed:
     """What an evaluation saw: the lines of a run; see `runs.records`. Answers are in the order of the questions."""
 
     questions: list[AskedQuestion]
@@ -56,7 +56,7 @@ def evaluate(
     kinds: Sequence[EvidenceKind] = EVIDENCE,
     *,
     progress: Progress = lambda *_: None,
-) -> Answers:
+) -> Observed:
     """Answer each example once for each kind of evidence; see `evidence.hits_of` for what is read.
 
     A picture is looked at once for all kinds. Kind `removed` says something beside `retrieved` alone, which is answered
@@ -84,7 +84,7 @@ def evaluate(
         progress("answering", len(questions), len(examples))
     if "prior" in kinds and "train" in dataset.splits:
         answers = {"prior": prior_answers(questions_of(dataset, "train"), examples), **answers}
-    return Answers(questions, known.read(), answers)
+    return Observed(questions, known.read(), answers)
 
 
 def prior_answers(train: Sequence[Example], examples: Sequence[Example]) -> list[RunAnswer]:

@@ -6,15 +6,16 @@ The origin of a plot is at its top left; a plot is `WIDTH` by `HEIGHT` units.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from ravlm.evaluation.calibration import Bin
 
 WIDTH, HEIGHT = 320, 200  # of a plot, in the drawing's units
-_MOST_POINTS = 400  # more than the eye can tell apart
+_MOST_POINTS = 400  # of a line; more than the eye can tell apart
 _FEW = 10  # questions in a bin; a share of fewer says little
 _MANY = 10_000  # from here a count is written in thousands
 _GAP = 2.0  # between two bars
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Line:
 
     @property
     def polyline(self) -> str:
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
+        return polyline(self.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,17 @@ class Segment:
     start: float
     width: float
     n: int
+
+
+def polyline(points: Iterable[tuple[float, float]]) -> str:
+    """Points as SVG writes them."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def thinned(values: Sequence[Value]) -> list[Value]:
+    """At most about 400 of them, evenly taken, the last one among them."""
+    every = max(1, math.ceil(len(values) / _MOST_POINTS))
+    return [*values[:-1:every], *values[-1:]]
 
 
 def stacked(counts: Mapping[str, int]) -> tuple[Segment, ...]:
@@ -166,8 +178,7 @@ def risk_plot(
         declines: (coverage, risk) where the model itself declines; a dot.
         name: of the line.
     """
-    every = max(1, math.ceil(len(curve) / _MOST_POINTS))
-    kept = [*curve[:-1:every], *curve[-1:]]
+    kept = thinned(curve)
     coverage, risk = declines
     marked = [] if coverage is None or risk is None else [(coverage, risk)]
     low, high, step = span_of([r for _, r in [*kept, *marked]], from_zero=True)

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ravlm.evaluation.report.charts import polyline, thinned
+
 WIDTH, HEIGHT = 320, 150  # of a panel's plot, in the drawing's units
 _AXIS = frozenset({"step", "seconds"})
-_MOST_POINTS = 400  # more than the eye can tell apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Panel:
 
     @property
     def polyline(self) -> str:
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
+        return polyline(self.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,7 @@ def _finite(value: object) -> bool:
 
 
 def _panel(name: str, values: Sequence[tuple[float, float, Any]]) -> Panel:
-    every = max(1, math.ceil(len(values) / _MOST_POINTS))
-    kept = [*values[:-1:every], values[-1]]
+    kept = thinned(values)
     steps, heights = [step for step, _, _ in kept], [height for _, height, _ in kept]
     low, high, first, last = min(heights), max(heights), steps[0], steps[-1]
     tall, wide = (high - low) or 1.0, (last - first) or 1.0

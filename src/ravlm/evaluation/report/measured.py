@@ -12,7 +12,7 @@ from ravlm.evaluation.report.tables import Cell, Table, cell, with_interval
 from ravlm.evaluation.report.words import Words, percent
 from ravlm.evaluation.runs.folder import Run
 from ravlm.evaluation.runs.records import Outcome
-from ravlm.evaluation.runs.scores import ALL
+from ravlm.evaluation.runs.scores import ALL, within
 
 _DEEPEST = 10  # of the recall curve
 
@@ -28,7 +28,7 @@ def finding_section(run: Run, words: Words) -> Section:
     rows = tuple(
         (w.names.of(name), *(with_interval(scores[g]["retrieval"][name]) for g in groups)) for name in measures
     )
-    curves = {title: recalls(_within(run.outcomes, group)) for group, title in zip(groups, titles, strict=True)}
+    curves = {title: recalls(within(run.outcomes, group)) for group, title in zip(groups, titles, strict=True)}
     kinds = {"substring": w.substring, "words": w.words}
     read: tuple[tuple[Cell, ...], ...] = tuple(
         (how.format(name=name), *(scores[g]["passages"][kind][name] for g in groups))
@@ -85,7 +85,3 @@ def _risk(confidence: Sequence[float], right: Sequence[bool], found: Mapping[str
     note = w.coverage_note.format(answered=percent(declines[0]), risk=percent(declines[1]))
     label = w.coverage_label.format(aurc=cell(found["AURC"]))
     return Figure(w.coverage_curve, label, w.coverage, plot, note if plot.dots else w.coverage_note_none)
-
-
-def _within(outcomes: Sequence[Outcome], group: str) -> list[Outcome]:
-    return [o for o in outcomes if group == ALL or group in o.groups]

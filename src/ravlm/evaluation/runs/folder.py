@@ -182,8 +182,8 @@ def whereabouts(run: Run, what: str, given: Path | None) -> Path:
     """
     if given is not None:
         return given
-    told = run.about.get("where", {}).get(what)
-    if not isinstance(told, str) or not Path(told).is_dir():
-        found = "the run does not say where it was" if not isinstance(told, str) else f"there is no folder {told}"
+    told = run.about["where"].get(what)
+    if told is None or not Path(told).is_dir():
+        found = "the run does not say where it was" if told is None else f"there is no folder {told}"
         raise PathError(f"The {what} of the run is needed, and {found}. Give it with --{what} (paths are as of then).")
     return Path(told)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from ravlm.answering.answerer import Answerer
 from ravlm.data.dataset import Dataset
 from ravlm.device import device_name
+from ravlm.encoders.base import hash_weights
 from ravlm.evaluation.runs.folder import FORMAT
 from ravlm.evaluation.runs.records import EvidenceKind
 from ravlm.evaluation.runs.versions import versions
@@ -80,9 +80,7 @@ def describe(
 def model_fingerprint(model: nn.Module, decides: dict[str, Any]) -> str:
     """SHA-256 over a model's weights and what else decides its answers, as 64 hex digits."""
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    hash_weights(model, digest)
     return digest.hexdigest()
 
 

@@ -26,7 +26,7 @@ class AskedQuestion:
     """A question of the run, as the dataset has it, with what the knowledge base says of its answer.
 
     `photo` is the SHA-256 of the picture file that was looked at; `names` are other names, in the base, of what a right
-    answer names; `support` are the passages of the right entries that state a right answer.
+    answer names; `support` are the passages that support a right answer: see `attribution.stating.support`.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

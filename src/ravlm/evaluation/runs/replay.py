@@ -8,7 +8,7 @@ from typing import Any
 from ravlm.answering.answerer import Answerer
 from ravlm.data.dataset import Dataset
 from ravlm.errors import DatasetError
-from ravlm.evaluation.evaluate import Answers, evaluate, questions_of
+from ravlm.evaluation.evaluate import Observed, evaluate, questions_of
 from ravlm.evaluation.runs.folder import Run, answers_file
 from ravlm.evaluation.runs.manifest import describe
 from ravlm.evaluation.runs.records import RunAnswer
@@ -63,7 +63,7 @@ def _changed(told: Any, found: Any, where: str) -> Iterator[str]:
         yield f"{where}: {told!r} in the run, {found!r} now"
 
 
-def _compare(run: Run, again: Answers) -> Iterator[str]:
+def _compare(run: Run, again: Observed) -> Iterator[str]:
     for before, now in zip(run.questions, again.questions, strict=True):
         if before != now:
             yield f"questions.jsonl: {before.example.id}: the question, its photo or its support is another now"

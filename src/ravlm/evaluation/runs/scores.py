@@ -75,6 +75,11 @@ def kinds_of(outcomes: Sequence[Outcome]) -> list[EvidenceKind]:
     return [kind for kind in EVIDENCE if outcomes and kind in outcomes[0].right]
 
 
+def within(outcomes: Sequence[Outcome], group: str) -> list[Outcome]:
+    """The questions of a group; `all` has every one."""
+    return [o for o in outcomes if group == ALL or group in o.groups]
+
+
 def judged_by(some: Sequence[Outcome], kind: EvidenceKind) -> list[Outcome]:
     """The questions that a kind of evidence says something about: `oracle` and `wrong` need a right entry."""
     return [o for o in some if o.gold or kind not in ("oracle", "wrong")]
