@@ -86,8 +86,9 @@ class Fused:
     """What a fusion makes of image, text and knowledge, all in its own width.
 
     `pooled` [b, d] is the one vector; `tokens` [b, f, d] with `mask` [b, f] and `evidence` [b, k, p, d] are the
-    question's and the knowledge's tokens, brought into the same space, for output layers that read; `weights` [b, 3]
-    are those of image, text and knowledge where the mode has them; `scores` [b, k] are the hits' retrieval scores.
+    question's and the knowledge's tokens, brought into the same space, for output layers that read; `scores` [b, k] are
+    the hits' retrieval scores. Where the mode has them, in float32: `weights` [b, 3] are those of image, text and
+    knowledge, `passage_weights` [b, k] those of the hits in the knowledge, zero where there is none.
     """
 
     pooled: Float[Tensor, "b d"]
@@ -96,6 +97,7 @@ class Fused:
     evidence: Float[Tensor, "b k p d"]
     scores: Float[Tensor, "b k"]
     weights: Float[Tensor, "b 3"] | None = None
+    passage_weights: Float[Tensor, "b k"] | None = None
 
 
 def masked_softmax(scores: Float[Tensor, "*axes n"], mask: Bool[Tensor, "*axes n"]) -> Float[Tensor, "*axes n"]:

@@ -11,7 +11,16 @@ from ravlm.errors import ConfigError
 from ravlm.training.config import RunConfig, read_run_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-FILES = ["default.toml", "feature-fusion.toml", "grocery.toml"]
+FILES = [
+    "default.toml",
+    "feature-fusion.toml",
+    "gated-fusion.toml",
+    "grocery.toml",
+    "hierarchical-fusion.toml",
+    "interaction-fusion.toml",
+    "multi-head-fusion.toml",
+    "weighted-sum-fusion.toml",
+]
 
 
 def settings(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:

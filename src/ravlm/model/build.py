@@ -5,16 +5,23 @@ from typing import Any
 
 from ravlm.fusion.attention import AttentionFusion
 from ravlm.fusion.feature import FeatureFusion
+from ravlm.fusion.hierarchical import HierarchicalFusion
+from ravlm.fusion.interaction import InteractionFusion
 from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.classification import ClassificationHead
-from ravlm.model.config import ModelConfig
+from ravlm.model.config import FusionConfig, InteractionFusionConfig, ModelConfig
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.protocols import FusionModule, LanguageEncoder, OutputLayer, VisualEncoder
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.tfidf import TfidfIndex
 
-FUSIONS: Mapping[str, Callable[..., FusionModule]] = {"attention": AttentionFusion, "feature": FeatureFusion}
+FUSIONS: Mapping[str, Callable[..., FusionModule]] = {
+    "attention": AttentionFusion,
+    "feature": FeatureFusion,
+    "interaction": InteractionFusion,
+    "hierarchical": HierarchicalFusion,
+}
 
 
 def build_model(
@@ -35,14 +42,21 @@ def build_model(
         entries=config.retriever.entries,
         passages_per_entry=config.retriever.passages_per_entry,
     )
-    fusion = FUSIONS[config.fusion.kind](
-        visual_width=visual.pooled_width,
-        language_width=language.width,
-        question_width=language.pooled_width,
-        width=config.fusion.width,
-    )
+    fusion = build_fusion(config.fusion, visual=visual, language=language)
     closed = ClassificationHead(width=config.fusion.width, vocabulary=vocabulary)
     output: OutputLayer[Any, Any] = closed
     if config.output.kind == "candidates":
         output = CandidateHead(width=config.fusion.width, vocabulary=closed, max_span=config.output.max_span)
     return RetrievalAugmentedVLM(visual, language, retriever, fusion, output)
+
+
+def build_fusion(config: FusionConfig, *, visual: VisualEncoder, language: LanguageEncoder) -> FusionModule:
+    """The fusion of these settings, in the widths of these encoders."""
+    widths = {
+        "visual_width": visual.pooled_width,
+        "language_width": language.width,
+        "question_width": language.pooled_width,
+    }
+    if isinstance(config, InteractionFusionConfig):  # the one that reads the picture's tokens
+        widths["image_token_width"] = visual.width
+    return FUSIONS[config.kind](**widths, **config.model_dump(exclude={"kind"}))

@@ -10,9 +10,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ravlm.errors import ConfigError, PathError
-from ravlm.model.config import LanguageConfig, ModelConfig, Positive, Settings, VisualConfig
+from ravlm.model.config import FusionConfig, LanguageConfig, ModelConfig, Positive, Settings, VisualConfig
 
 _SIDES: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
+_PARTS: Mapping[str, Any] = {**_SIDES, "fusion": FusionConfig}  # those of several kinds
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -110,8 +111,8 @@ def _refused(path: Path | None, faults: Sequence[str]) -> ConfigError:
 def _told(fault: ErrorDetails) -> str:
     """A fault: where, what is wrong, what was found, and the nearest name where one is not known."""
     where = [str(part) for part in fault["loc"]]
-    if len(where) > 2 and where[0] == "model" and where[1] in _SIDES:
-        del where[2]  # the kind of encoder, which stands in no file
+    if len(where) > 2 and where[0] == "model" and where[1] in _PARTS:
+        del where[2]  # the kind of the part, which stands in no file
     said = f"  {'.'.join(where) or 'file'}: {fault['msg']}"
     if fault["type"] == "union_tag_invalid":
         kinds = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
@@ -125,14 +126,14 @@ def _told(fault: ErrorDetails) -> str:
 
 
 def _names(loc: Sequence[int | str]) -> list[str]:
-    """The settings that there are at a place of the configuration; an encoder's kind is part of its place."""
+    """The settings that there are at a place of the configuration; a part's kind is part of its place."""
     here: Any = RunConfig
     for part in map(str, loc):
-        if here in (VisualConfig, LanguageConfig):
+        if here in _PARTS.values():
             tagged = get_args(get_args(here)[0])
             here = next(get_args(kind)[0] for kind in tagged if part in (extra.tag for extra in get_args(kind)[1:]))
         else:
-            here = _SIDES.get(part) or here.model_fields[part].annotation
+            here = _PARTS.get(part) or here.model_fields[part].annotation
     return list(here.model_fields)
 
 
