@@ -1,20 +1,25 @@
 """Candidate answers read out of the retrieved passages: an open vocabulary."""
 
 import math
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from ravlm.grading import normalise
+from ravlm.grading import is_right
+from ravlm.heads.calibration import CalibratedHead, Observed, Validated
+from ravlm.heads.choices import choose
 from ravlm.heads.classification import ALTERNATIVES, ClassificationHead, ClassPrediction
+from ravlm.heads.read_answers import ReadAnswers, read_answers
 from ravlm.heads.targets import Targets
-from ravlm.records import Decoded, Support
+from ravlm.heads.wanted import ANYTHING, Wanted
+from ravlm.records import Decoded
 from ravlm.tensors import Batch, Fused, Kind, Knowledge, masked_softmax
 
 _BEST_SPANS = 64
+_BEST_TYPED_SPANS = 1024  # those of another type among them are passed over
 _VOCABULARY_WEIGHT = 0.1  # of its loss: it learns by rote what the encoders should not
 
 
@@ -23,12 +28,14 @@ class CandidatePrediction:
     """Log probabilities of every span and of "none of these".
 
     `spans` [b, k, p, w]: start token p of hit k, width w + 1 tokens, the lowest number where there is no such span;
-    `none` [b]; `vocabulary`: what the fixed vocabulary says, for questions asked without any passage.
+    `none` [b]; `vocabulary`: what the fixed vocabulary says, for questions asked without any passage. `wanted` is the
+    type of each row's answer, where it is known: `replace(prediction, wanted=...)` asks the same once more.
     """
 
     spans: Float[Tensor, "b k p w"]
     none: Float[Tensor, " b"]
     vocabulary: ClassPrediction
+    wanted: Sequence[Wanted] | None = None
 
 
 class SpanBounds(nn.Module):
@@ -57,7 +64,7 @@ class SpanBounds(nn.Module):
         return scores.view(b, k, p, 3)
 
 
-class CandidateHead(nn.Module):
+class CandidateHead(CalibratedHead):
     """Every span of up to `max_span` tokens, whole words of one sentence, is a candidate; so is "none of these".
 
     p(span) = p(entry | picture) p(span | entry, question): the retrieved entries are alternatives (Guu et al. 2020,
@@ -65,8 +72,13 @@ class CandidateHead(nn.Module):
     score is start + end + what it goes through (`SpanBounds`) + width + its passage's retrieval score, less the
     picture's; "none of these" is the less likely, the better the picture fits. The entries' softmax runs over the
     gain-weighted scores of their pictures (of their best hits, where they have none). An answer's probability is the
-    sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3).
-    Where nothing can be read the answer is the fixed vocabulary's best, without a citation.
+    sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3); temperature and threshold are those of these
+    sums. Where nothing can be read the answer is the fixed vocabulary's best, without a citation, and with the
+    vocabulary's own temperature and threshold.
+
+    Where a number is wanted, spans that are none are left out, and equal numbers are one answer. Where there are
+    choices, each has the probability of its spans, and its share of what is left for "none of these", for which the
+    vocabulary speaks: p(c) = p(spans of c) + p(none) p(c | vocabulary), normalised over the choices.
     """
 
     def __init__(
@@ -113,51 +125,73 @@ class CandidateHead(nn.Module):
 
     def decode(self, prediction: CandidatePrediction, knowledge: Knowledge) -> list[Decoded]:
         """The answer with the largest summed probability and every passage that it stands in, likeliest first."""
-        everything = torch.cat([prediction.spans.flatten(1), prediction.none.unsqueeze(1)], dim=1)
-        probabilities = everything.detach().softmax(1)
-        best = probabilities[:, :-1].topk(min(_BEST_SPANS, probabilities.shape[1] - 1), dim=1)
+        wanted = prediction.wanted or [ANYTHING] * len(prediction.none)
         readable = (knowledge.kind == Kind.TEXT).any(1).tolist()
-        closed = self.vocabulary.decode(prediction.vocabulary, knowledge)
+        by_heart = self._by_heart(prediction.vocabulary, wanted)
+        closed = self.vocabulary.decode(by_heart, knowledge)
+        known = self.vocabulary.probabilities(by_heart)
         decoded = []
-        for b, is_readable in enumerate(readable):
-            spans = zip(best.indices[b].tolist(), best.values[b].tolist(), strict=True)
-            none = float(probabilities[b, -1])
-            likeliest = sorted(spans, key=lambda span: (-span[1], span[0]))
-            answer = self._decode_row(b, likeliest, none, knowledge) if is_readable else None
-            decoded.append(answer or replace(closed[b], abstained=is_readable))
+        for b, read in enumerate(self._read(prediction, knowledge, wanted)):
+            if wanted[b].choices:
+                read = read if readable[b] else ReadAnswers((), none=1.0, rest=0.0)
+                vocabulary = zip(self.vocabulary.vocabulary, known[b].tolist(), strict=True)
+                sure = {"temperature": self.temperature, "threshold": self.threshold}
+                choices = wanted[b].choices
+                decoded.append(choose(read, choices, vocabulary, readable=readable[b], count=ALTERNATIVES, **sure))
+            elif readable[b] and read.answers:
+                decoded.append(read.tempered(self.temperature).decoded(self.threshold, ALTERNATIVES))
+            else:
+                decoded.append(replace(closed[b], abstained=readable[b] or closed[b].abstained))
         return decoded
 
-    def _decode_row(self, b: int, spans: list[tuple[int, float]], none: float, knowledge: Knowledge) -> Decoded | None:
-        places = knowledge.tokens.shape[2]
-        texts: dict[str, str] = {}
-        total: dict[str, float] = defaultdict(float)
-        support: dict[str, list[Support]] = defaultdict(list)
-        for index, probability in spans:
-            place, width = divmod(index, self.max_span)
-            k, p = divmod(place, places)
-            passage = knowledge.passages[b][k]
-            if passage is None or probability == 0.0:
-                continue
-            first = int(knowledge.offsets[b, k, p, 0])
-            last = int(knowledge.offsets[b, k, p + width, 1])
-            text = passage.text[first:last]
-            if not (key := normalise(text)):  # punctuation alone
-                continue
-            texts.setdefault(key, text)
-            total[key] += probability
-            support[key].append(Support(k, (first, last), probability))
-        if not total:
-            return None
-        ranked = sorted(total, key=lambda key: (-total[key], key))
-        answer = ranked[0]
-        distinct = {s.hit: s for s in reversed(support[answer])}
-        return Decoded(
-            text=texts[answer],
-            confidence=min(total[answer], 1.0),
-            abstained=none > total[answer],
-            support=tuple(sorted(distinct.values(), key=lambda s: (-s.probability, s.hit))),
-            alternatives=tuple((texts[key], total[key]) for key in ranked[:ALTERNATIVES]),
-        )
+    def observe(self, given: Validated) -> Observed:
+        """The log probabilities of the answers to each row that can be read, of none of these, and of the rest.
+
+        The first is the answer given. Right is this one, where it says what is right in whichever entry it stands, and
+        all others together where it doesn't: so the temperature makes confidence the probability to be right, and how
+        the rest is shared among "none of these" and answers that were not given has no part in it.
+        """
+        logits, rights = [], []
+        open_ended = self._read(given.prediction, given.knowledge, [ANYTHING] * len(given.examples))
+        for read, example in zip(open_ended, given.examples, strict=True):
+            if read.answers:
+                logits.append(torch.tensor(read.outcomes()).log())
+                first = torch.arange(len(logits[-1])) == 0
+                rights.append(first if is_right(example, read.answers[0].text) else ~first)
+        if not logits:
+            return Observed(torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.bool), torch.zeros(0))
+        padded = nn.utils.rnn.pad_sequence(logits, batch_first=True, padding_value=-math.inf)
+        return Observed(padded, nn.utils.rnn.pad_sequence(rights, batch_first=True), torch.zeros(0))
+
+    def _read(
+        self, prediction: CandidatePrediction, knowledge: Knowledge, wanted: Sequence[Wanted]
+    ) -> list[ReadAnswers]:
+        """What each row's passages answer, at temperature 1."""
+        everything = torch.cat([prediction.spans.flatten(1), prediction.none.unsqueeze(1)], dim=1)
+        spans, none = everything.detach().softmax(1).tensor_split([-1], dim=1)
+        few = spans.topk(min(_BEST_SPANS, spans.shape[1]), dim=1)
+        found = []
+        for b, sort in enumerate(wanted):
+            best, indices = few.values[b], few.indices[b]
+            if sort != ANYTHING:
+                best, indices = spans[b].topk(min(_BEST_TYPED_SPANS, spans.shape[1]))
+            tail = float(spans[b].scatter(0, indices, 0.0).sum())
+            pairs = zip(indices.tolist(), best.tolist(), strict=True)
+            likeliest = sorted(pairs, key=lambda span: (-span[1], span[0]))
+            read = read_answers(
+                likeliest, float(none[b]), tail, knowledge=knowledge, row=b, max_span=self.max_span, wanted=sort
+            )
+            found.append(read if sort == ANYTHING else read.only())
+        return found
+
+    def _by_heart(self, prediction: ClassPrediction, wanted: Sequence[Wanted]) -> ClassPrediction:
+        """The vocabulary's prediction, where a number is wanted of its numbers alone, if it has any."""
+        other = torch.zeros(prediction.logits.shape, dtype=torch.bool)
+        for sort in {sort for sort in wanted if sort.number}:
+            words = torch.tensor([sort.key(answer) is None for answer in self.vocabulary.vocabulary])
+            other[[given == sort for given in wanted]] = words & ~words.all()
+        lowest = torch.finfo(prediction.logits.dtype).min
+        return ClassPrediction(prediction.logits.masked_fill(other.to(prediction.logits.device), lowest))
 
 
 def _split_scores(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ravlm.heads.calibration import CalibratedHead, Observed
 from ravlm.heads.targets import Targets
 from ravlm.records import Decoded
 from ravlm.tensors import Batch, Fused, Knowledge
@@ -20,8 +21,11 @@ class ClassPrediction:
     logits: Float[Tensor, "b c"]
 
 
-class ClassificationHead(nn.Module):
-    """One of the answers that training has seen. It can never give another one."""
+class ClassificationHead(CalibratedHead):
+    """One of the answers that training has seen. It can never give another one.
+
+    p = softmax(W GELU(V LayerNorm(o))): confidence is the probability of the likeliest answer.
+    """
 
     def __init__(self, *, width: int, vocabulary: Sequence[str]) -> None:
         super().__init__()
@@ -40,11 +44,23 @@ class ClassificationHead(nn.Module):
         ).masked_fill(~known, 0.0)
         return summed.sum() / known.sum().clamp(min=1)
 
+    def probabilities(self, prediction: ClassPrediction) -> Float[Tensor, "b c"]:
+        """Those of all answers, at the head's temperature."""
+        return (prediction.logits.detach() / self.temperature).softmax(-1)
+
     def decode(self, prediction: ClassPrediction, knowledge: Knowledge) -> list[Decoded]:
         """The likeliest answer of the vocabulary; it cites nothing, since nothing shows where it came from."""
-        best = prediction.logits.softmax(-1).topk(min(ALTERNATIVES, len(self.vocabulary)))
+        best = self.probabilities(prediction).topk(min(ALTERNATIVES, len(self.vocabulary)))
         decoded = []
         for values, indices in zip(best.values.tolist(), best.indices.tolist(), strict=True):
             ranked = tuple((self.vocabulary[i], p) for i, p in zip(indices, values, strict=True))
-            decoded.append(Decoded(ranked[0][0], ranked[0][1], abstained=False, support=(), alternatives=ranked))
+            text, confidence = ranked[0]
+            decoded.append(Decoded(text, confidence, confidence < self.threshold, support=(), alternatives=ranked))
         return decoded
+
+    def observed(self, prediction: ClassPrediction, targets: Targets, knowledge: Knowledge) -> Observed:
+        """The logits of the examples whose answer is in the vocabulary."""
+        known = targets.label >= 0
+        logits = prediction.logits[known]
+        right = nn.functional.one_hot(targets.label[known], logits.shape[1]).bool()
+        return Observed(logits, right, logits.new_zeros(0))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -15,3 +15,18 @@ class Targets:
 
     right: Bool[Tensor, "b k p w"]
     label: Int[Tensor, " b"]
+
+
+@dataclass(frozen=True)
+class LabelTargets:
+    """`labels` [b, c] marks every label that is right; a row without any is of no known answer, and teaches nothing."""
+
+    labels: Bool[Tensor, "b c"]
+
+
+@dataclass(frozen=True)
+class NumberTargets:
+    """`value` [b] in the unit `unit` [b], counted among the head's units; -1: no number, or of another unit."""
+
+    value: Float[Tensor, " b"]
+    unit: Int[Tensor, " b"]

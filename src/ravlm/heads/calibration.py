@@ -1,0 +1,227 @@
+"""Confidence that means what it says: a temperature from validation, and a threshold below which a head abstains."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+
+from ravlm.grading import is_right
+from ravlm.heads.abstention import fit_threshold
+from ravlm.records import Decoded, Example
+from ravlm.tensors import Knowledge
+
+_LOWEST, _HIGHEST = 0.02, 50.0  # of the temperatures that are tried
+_GRID = 25
+_IMPOSSIBLE = 1e-7
+_KEPT, _FRESH = "calibration", (1.0, 0.0)  # temperature and threshold
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What some validation questions say about a head's temperature.
+
+    `logits` [n, m] are those of the possible outcomes (minus infinity: no outcome), `right` [n, m] marks the right
+    ones, at least one a row. `residuals` [r] are |y - location| / scale, for what is said of a number.
+    """
+
+    logits: Float[Tensor, "n m"]
+    right: Bool[Tensor, "n m"]
+    residuals: Float[Tensor, " r"]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A batch of validation questions, and what a head made of it."""
+
+    prediction: Any
+    targets: Any
+    knowledge: Knowledge
+    examples: Sequence[Example]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted, and on how many questions. `nll` is the mean -log likelihood before and after, in nats."""
+
+    temperature: float
+    threshold: float
+    questions: int
+    nll: tuple[float, float]
+
+
+class CalibratedHead(nn.Module, ABC):
+    """An output layer whose confidence has a temperature T, and which abstains below a threshold.
+
+    The distribution over its answers is p^(1/T), normalised: logits are divided by T (Guo et al. 2017, On Calibration
+    of Modern Neural Networks, section 4.2, equation 9). T above 1 makes it less sure of everything; which answer is
+    best never changes. The threshold is compared with the confidence that T gives.
+
+    Both are plain numbers, and part of the state dict only where they are not 1 and 0, what a head is made with; a
+    state dict without them means these. So a model that was never calibrated has the weights and the fingerprint that
+    it always had, and one that was saved before there was calibration still loads.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.temperature = 1.0
+        self.threshold = 0.0
+
+    @abstractmethod
+    def decode(self, prediction: Any, knowledge: Knowledge) -> list[Decoded]:
+        """The best answer to each question."""
+
+    def observe(self, given: Validated) -> Observed:
+        """Outcomes at temperature 1, whatever the head's is, and which are right, where the answer is known.
+
+        It is what the targets say; a head whose outcomes are texts overrides it, and asks the examples.
+        """
+        return self.observed(given.prediction, given.targets, given.knowledge)
+
+    def observed(self, prediction: Any, targets: Any, knowledge: Knowledge) -> Observed:
+        """`observe` by the targets alone; each head has one of the two."""
+        raise NotImplementedError(f"a {type(self).__name__} says neither by targets nor by examples what is right")
+
+    def judge(self, example: Example, decoded: Decoded) -> bool:
+        """Whether an answer is right, as far as the threshold is concerned."""
+        return is_right(example, decoded.text)
+
+    def set_calibration(self, *, temperature: float = 1.0, threshold: float = 0.0) -> None:
+        """Set both.
+
+        Raises:
+            ValueError: the temperature is not a positive number, or the threshold is negative or no number.
+        """
+        if not 0.0 < temperature < math.inf or not threshold >= 0.0:
+            raise ValueError(
+                f"temperature {temperature} and threshold {threshold} can't be set: a temperature is a positive "
+                "number, a threshold 0 or more (infinity: never answer)"
+            )
+        self.temperature, self.threshold = float(temperature), float(threshold)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if (self.temperature, self.threshold) != _FRESH:
+            kept = torch.tensor([self.temperature, self.threshold], dtype=torch.float64)
+            destination[f"{prefix}{_KEPT}"] = kept
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        kept = state_dict.pop(f"{prefix}{_KEPT}", None)  # from a copy: `load_state_dict` makes one of its own
+        try:
+            temperature, threshold = _FRESH if kept is None else kept.tolist()
+            self.set_calibration(temperature=temperature, threshold=threshold)
+        except (TypeError, ValueError) as error:
+            error_msgs.append(f"{prefix}{_KEPT} is no temperature and threshold: {error}")
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
+
+def calibrate(
+    head: CalibratedHead,
+    validation: Callable[[], Iterable[Validated]],
+    *,
+    risk: float | None = None,
+    delta: float | None = None,
+) -> Calibration:
+    """Fit a head's temperature on validation, then its threshold where a `risk` is given, and set both.
+
+    `validation` is asked twice for the batches, so that none need be kept: the second time they are decoded with the
+    temperature found. Only answers that the head would give anyway count for the threshold. `risk` and `delta`: see
+    `fit_threshold`.
+    """
+    with torch.no_grad():
+        seen = [head.observe(v) for v in validation()]
+        observed = _joined(seen)
+        temperature = fit_temperature(observed)
+        head.set_calibration(temperature=temperature)
+        threshold = 0.0
+        if risk is not None:
+            given = [
+                (decoded.confidence, head.judge(example, decoded))
+                for v in validation()
+                for decoded, example in zip(head.decode(v.prediction, v.knowledge), v.examples, strict=True)
+                if not decoded.abstained
+            ]
+            threshold = fit_threshold([c for c, _ in given], [r for _, r in given], risk=risk, delta=delta)
+            head.set_calibration(temperature=temperature, threshold=threshold)
+    questions = max(len(observed.logits), len(observed.residuals))
+    return Calibration(
+        temperature,
+        threshold,
+        questions,
+        (negative_log_likelihood(observed, 1.0), negative_log_likelihood(observed, temperature)),
+    )
+
+
+def fit_temperature(observed: Observed) -> float:
+    """The temperature with the least -log likelihood, between 0.02 and 50; 1 where nothing was observed.
+
+    Guo et al. 2017, section 4.2. The best of a grid, then Brent's method beside it: with several right outcomes the
+    loss is no convex function of 1 / T.
+
+    Raises:
+        ValueError: a question has no right outcome.
+    """
+    if not observed.right.any(1).all():
+        row = int((~observed.right.any(1)).nonzero()[0])
+        raise ValueError(f"question {row} has no right outcome: leave it out, or mark the outcome that is no answer")
+    if not len(observed.logits) and not len(observed.residuals):
+        return 1.0
+    grid = np.linspace(math.log(_LOWEST), math.log(_HIGHEST), _GRID)
+    losses = [negative_log_likelihood(observed, math.exp(t)) for t in grid]
+    best = int(np.argmin(losses))
+    around = (grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)])
+    found = minimize_scalar(
+        lambda t: negative_log_likelihood(observed, math.exp(t)),
+        bounds=around,
+        method="bounded",
+        options={"xatol": 1e-7},
+    )
+    return math.exp(found.x)
+
+
+def negative_log_likelihood(observed: Observed, temperature: float) -> float:
+    """Mean of -log p^(1/T)(right) over the questions, plus that of log T + |y - location| / (T scale), in nats.
+
+    The second is that of a Laplace distribution whose scale T multiplies, less what doesn't depend on T. A right
+    outcome that was given no probability at all counts as one of 1e-7, which 32 bits can't tell from none: no
+    temperature would be better than another else.
+    """
+    logits = observed.logits.double()
+    least = logits.logsumexp(1, keepdim=True) + math.log(_IMPOSSIBLE)
+    logits = torch.where(observed.right & logits.isneginf(), least, logits) / temperature
+    residuals = observed.residuals.double() / temperature
+    total = 0.0
+    if len(logits):
+        right = logits.masked_fill(~observed.right, -math.inf)
+        total += float((logits.logsumexp(1) - right.logsumexp(1)).mean())
+    if len(residuals):
+        total += math.log(temperature) + float(residuals.mean())
+    return total
+
+
+def _joined(seen: Sequence[Observed]) -> Observed:
+    """All of them as one, padded to the most outcomes."""
+    if not seen:
+        return Observed(torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.bool), torch.zeros(0))
+    most = max(o.logits.shape[1] for o in seen)
+    missing = [(0, most - o.logits.shape[1]) for o in seen]
+    logits = [nn.functional.pad(o.logits.float().cpu(), m, value=-math.inf) for o, m in zip(seen, missing, strict=True)]
+    right = [nn.functional.pad(o.right.cpu(), m) for o, m in zip(seen, missing, strict=True)]
+    return Observed(torch.cat(logits), torch.cat(right), torch.cat([o.residuals.float().cpu() for o in seen]))

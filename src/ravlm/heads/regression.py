@@ -1,0 +1,174 @@
+"""Regression: a number with its unit, and how sure of it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ravlm.grading import normalise, parse_number, reference_answer
+from ravlm.heads.calibration import CalibratedHead, Observed
+from ravlm.heads.classification import ALTERNATIVES
+from ravlm.heads.targets import NumberTargets
+from ravlm.heads.units import UnitScale, standardise
+from ravlm.records import Decoded, Example
+from ravlm.tensors import Batch, Fused, Knowledge
+
+_LEAST_SCALE = 1e-3  # of the typical deviation: values that repeat would take the likelihood to infinity
+
+
+@dataclass(frozen=True)
+class NumberPrediction:
+    """`units` [b, u] are the units' logits; `location` and `scale` [b, u] those of a Laplace distribution in each.
+
+    Location and scale are in the unit's own standardised space: see `UnitScale`.
+    """
+
+    units: Float[Tensor, "b u"]
+    location: Float[Tensor, "b u"]
+    scale: Float[Tensor, "b u"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number as it was answered: `probability` that the unit is right and the value within tolerance of it.
+
+    `low` and `high` are the interval in which the value is with the probability `RegressionHead.level`, given the unit.
+    """
+
+    value: float
+    unit: str
+    low: float
+    high: float
+    probability: float
+
+    @property
+    def text(self) -> str:
+        """The number with its unit, written as a dataset's right answers are.
+
+        >>> Quantity(29743.0, "km²", 0.0, 1.0, 0.5).text
+        '29,743 km²'
+        """
+        return reference_answer(Example("", (), None, "number", value=self.value, unit=self.unit or None))
+
+
+class RegressionHead(CalibratedHead):
+    """p(y, u) = p(u) Laplace(z_u(y); m_u, b_u): which unit, and the number's location m and scale b in that unit.
+
+    All three are read from the fused vector. The loss is Kendall and Gal 2017, What Uncertainties Do We Need in
+    Bayesian Deep Learning for Computer Vision?, equation 5, with a Laplace distribution in place of the Gaussian: the
+    answer is then the median, which stays the median when z goes back to y, and which has the least mean absolute
+    error. The temperature divides the units' logits and multiplies b, for Laplace(b)^(1/T) is Laplace(T b).
+
+    Confidence is the probability that the unit is right and that the value is within tolerance: within `tolerance` of
+    the value, or of the range of nine in ten training values of the unit where that is less. That is what
+    `judge` calls right, too. It never cites: to copy a number from a passage is what `CandidateHead` does, and whether
+    the evidence reaches the fused vector is the fusion's part.
+    """
+
+    decimals: Tensor
+    nonnegative: Tensor
+
+    def __init__(self, *, width: int, units: Sequence[UnitScale], tolerance: float = 0.1, level: float = 0.9) -> None:
+        super().__init__()
+        self.units = [unit.name for unit in units]
+        self.tolerance, self.level = tolerance, level
+        self.score = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
+        self.numbers = nn.Linear(width, 3 * len(self.units))
+        for name in ("size", "centre", "deviation", "spread"):
+            values = [getattr(unit, name) for unit in units]
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float64).float())
+        self.register_buffer("decimals", torch.tensor([unit.decimals for unit in units]))
+        self.register_buffer("nonnegative", torch.tensor([unit.nonnegative for unit in units]))
+
+    @property
+    def scales(self) -> list[UnitScale]:
+        """The units' scales, as they are kept with the weights."""
+        kept = [getattr(self, name).tolist() for name in ("size", "centre", "deviation", "spread", "decimals")]
+        return [UnitScale(*row) for row in zip(self.units, *kept, self.nonnegative.tolist(), strict=True)]
+
+    def forward(self, fused: Fused, knowledge: Knowledge, batch: Batch) -> NumberPrediction:
+        numbers = self.numbers(self.score(fused.pooled)).float()  # [b, 3 u]
+        units, location, scale = numbers.chunk(3, dim=-1)
+        return NumberPrediction(units, location, nn.functional.softplus(scale) + _LEAST_SCALE)
+
+    def loss(self, prediction: NumberPrediction, targets: NumberTargets) -> Float[Tensor, ""]:
+        """-log p(u) + |z - m_u| / b_u + log 2 b_u, mean over the rows with a known unit; zero without any."""
+        known = targets.unit >= 0
+        z, unit = self._standardised(targets)
+        location, scale = (part.gather(1, unit[:, None])[:, 0] for part in (prediction.location, prediction.scale))
+        of_unit = nn.functional.cross_entropy(prediction.units, unit, reduction="none")
+        summed = of_unit + (z - location).abs() / scale + (2 * scale).log()
+        return summed.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
+
+    def quantities(self, prediction: NumberPrediction) -> list[list[Quantity]]:
+        """For each question its number in each unit, the likeliest unit first."""
+        scales = self.scales
+        shares = (prediction.units.detach().double().cpu() / self.temperature).softmax(-1)
+        locations, widths = (
+            prediction.location.tolist(),
+            (prediction.scale.detach().double() * self.temperature).tolist(),
+        )
+        found = []
+        for row, share in enumerate(shares.tolist()):
+            order = sorted(range(len(scales)), key=lambda u: (-share[u], u))
+            found.append(
+                [
+                    _quantity(scales[u], locations[row][u], widths[row][u], share[u], self.tolerance, self.level)
+                    for u in order
+                ]
+            )
+        return found
+
+    def decode(self, prediction: NumberPrediction, knowledge: Knowledge) -> list[Decoded]:
+        """The median in the likeliest unit; alternatives are the medians in the next likely ones."""
+        decoded = []
+        for row in self.quantities(prediction):
+            confidence = row[0].probability
+            alternatives = tuple((quantity.text, quantity.probability) for quantity in row[:ALTERNATIVES])
+            decoded.append(Decoded(row[0].text, confidence, confidence < self.threshold, (), alternatives))
+        return decoded
+
+    def observed(self, prediction: NumberPrediction, targets: NumberTargets, knowledge: Knowledge) -> Observed:
+        """The units' logits and |z - m_u| / b_u, of the rows with a number of a known unit."""
+        known = targets.unit >= 0
+        z, unit = self._standardised(targets)
+        location, scale = (part.gather(1, unit[:, None])[:, 0] for part in (prediction.location, prediction.scale))
+        right = nn.functional.one_hot(unit, len(self.units)).bool()
+        return Observed(prediction.units[known], right[known], ((z - location).abs() / scale)[known])
+
+    def judge(self, example: Example, decoded: Decoded) -> bool:
+        """Whether the answer is in the example's unit and its value within tolerance of the right one."""
+        value = parse_number(decoded.text, example.unit)
+        scale = next((s for s in self.scales if normalise(s.name) == normalise(example.unit or "")), None)
+        if example.value is None or value is None or scale is None:
+            return False
+        return abs(value - example.value) <= scale.within(value, self.tolerance) * (1 + 1e-9)
+
+    def _standardised(self, targets: NumberTargets) -> tuple[Float[Tensor, " b"], Any]:
+        """Each value in its unit's standardised space [b], and the unit, 0 where it is not known [b]."""
+        unit = targets.unit.clamp(min=0)
+        size, centre, deviation = (getattr(self, name)[unit] for name in ("size", "centre", "deviation"))
+        return standardise(targets.value.masked_fill(targets.unit < 0, 0.0), size, centre, deviation), unit
+
+
+def _quantity(unit: UnitScale, location: float, scale: float, share: float, tolerance: float, level: float) -> Quantity:
+    """The median with its interval, and the probability of what is within tolerance of it."""
+    value = unit.rounded(unit.restore(location))
+    within = unit.within(value, tolerance)
+    low, high = value - within, value + within
+    below = 0.0 if unit.nonnegative and low <= 0.0 else laplace_below(unit.standardise(low), location, scale)
+    mass = laplace_below(unit.standardise(high), location, scale) - below
+    far = -scale * math.log(1.0 - level)
+    return Quantity(
+        value, unit.name, unit.restore(location - far), unit.restore(location + far), share * max(mass, 0.0)
+    )
+
+
+def laplace_below(z: float, location: float, scale: float) -> float:
+    """The probability that a Laplace distribution gives to everything up to z."""
+    tail = 0.5 * math.exp(-abs(z - location) / scale)
+    return 1.0 - tail if z >= location else tail
