@@ -34,6 +34,7 @@ test: check
 
 bench: venv
 	$(BIN)/python benchmarks/flags.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fusions.py
 	$(BIN)/python benchmarks/grocery.py --base iconic
 	$(BIN)/python benchmarks/grocery.py --base photos
 	$(BIN)/python benchmarks/knowledge.py

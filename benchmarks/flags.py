@@ -17,16 +17,23 @@ from tables import flags_table, rewrite_documents
 GROUPS = ("seen", "unseen", "unseen_zh")
 
 
+def make_model(seed: int, work: Path) -> tuple[Path, Path]:
+    """The world and the model of a seed in `work`, made where they are not there already."""
+    world, model = (work / f"{name}-{seed}" for name in ("flags", "model"))
+    if not world.exists():
+        ravlm("dataset", "make", "flags", "--out", world, "--seed", seed)
+    if not (model / "config.json").exists():
+        ravlm("train", "--data", world, "--out", model, "--seed", seed)
+    return world, model
+
+
 def run_seed(seed: int, work: Path) -> None:
     """Make the world, train, evaluate, verify with a replay, and keep the summary.
 
     What is in `work` already is not made again; the replay tells a run that another model made.
     """
-    world, model, run = (work / f"{name}-{seed}" for name in ("flags", "model", "run"))
-    if not world.exists():
-        ravlm("dataset", "make", "flags", "--out", world, "--seed", seed)
-    if not (model / "config.json").exists():
-        ravlm("train", "--data", world, "--out", model, "--seed", seed)
+    world, model = make_model(seed, work)
+    run = work / f"run-{seed}"
     if not run.exists():
         ravlm("evaluate", model, "--data", world, "--out", run)
     ravlm("verify", run, "--replay", "--model", model, "--data", world)

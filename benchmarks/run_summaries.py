@@ -21,6 +21,7 @@ RUNS = FOLDER / "runs"
 KINDS = ("prior", "none", "retrieved", "oracle", "removed", "wrong")
 RETRIEVAL = ("R@1", "R@5", "RR@10")
 GROUPS = ("seen", "unseen")
+TIMES = ("read, CPU seconds", "answer, CPU ms")
 
 
 def ravlm(*arguments: object) -> None:
@@ -59,6 +60,29 @@ def flags_results(found: Mapping[str, Any], groups: Sequence[str]) -> dict[str, 
         ]
         told[group] = macro[f"{MACRO}{group}"] | spread(other)
     return {"runs": list(found), "over_seeds": told, "relations": next(iter(found.values()))["relations"]}
+
+
+def fusions_results(
+    found: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Mapping[str, Any]], groups: Sequence[str]
+) -> dict[str, Any]:
+    """For each mode of fusion, over its seeds: accuracy and grounding by group, and what was measured beside.
+
+    `found` are the summaries and `measured` the rest, by mode and seed. Times are also told as multiples of those of
+    attention with the same seed, where that was measured.
+    """
+    told: dict[str, Any] = {}
+    for mode, seeds in found.items():
+        scores = flags_results(seeds, groups)["over_seeds"]
+        beside = [
+            {**each, "times attention": {name: each[name] / reference[name] for name in TIMES if reference}}
+            for seed, each in measured[mode].items()
+            for reference in [measured.get("attention", {}).get(seed)]
+        ]
+        chosen = ("none", "retrieved", "removed", "grounded")
+        told[mode] = {
+            group: {name: scores[group][name] for name in chosen if name in scores[group]} for group in groups
+        } | spread(beside)
+    return told
 
 
 def grocery_results(found: Mapping[str, Any], groups: Sequence[str], kinds: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import markdown, share, times
+from model_tables import fusions_table
 from ravlm.evaluation.runs.records import CAUSES
 from retrieval_tables import effectiveness_table, retrieval_table
 
@@ -197,6 +198,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
     "benchmarks/results/effectiveness.json": effectiveness_table,
     "benchmarks/results/encoders.json": encoders_table,
     "benchmarks/results/flags.json": flags_table,
+    "benchmarks/results/fusions.json": fusions_table,
     "benchmarks/results/grocery.json": grocery_table,
     "benchmarks/results/knowledge.json": knowledge_table,
     "benchmarks/results/retrieval.json": retrieval_table,

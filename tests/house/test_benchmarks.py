@@ -1,5 +1,6 @@
 """The benchmarks' arithmetic: over seeds, over products, and into the documents."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,11 +8,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
+from builders import tokenizer
 from documents import ROOT
 from made_run import OUTCOMES, write_made_run
+from ravlm.answering.answerer import MODALITIES
+from ravlm.encoders.compact_language import CompactLanguageEncoder
+from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.evaluation.runs.columns import to_columns
+from ravlm.model.build import build_model
+from ravlm.model.config import ModelConfig
+from ravlm.retrieval.image import ImageIndex, Stamp
+from ravlm.retrieval.tfidf import TfidfIndex
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -68,6 +78,86 @@ def test_flags_are_summed_up_over_seeds(benchmark: Any, tmp_path: Path) -> None:
     assert found["over_seeds"]["unseen"]["R@1"] == {"mean": 0.5, "deviation": 0, "least": 0.5, "most": 0.5}
     assert found["over_seeds"]["unseen"]["causes"]["entry"]["mean"] == 0.5
     assert found["over_seeds"]["seen"]["grounded"]["mean"] == 1
+
+
+def fusion_measured(read: float, answer: float, weight: float | None) -> dict[str, Any]:
+    """What was measured beside a run of a mode of fusion."""
+    inputs = {name: {"weight": weight, "accuracy_without": 0.25, "drop": 0.5} for name in MODALITIES}
+    return {
+        "parameters": {"fusion": 1200, "model": 34000},
+        "answer, CPU ms": answer,
+        "inputs": {"accuracy": 0.75, "n": 4, "by_name": inputs},
+        "read, CPU seconds": read,
+    }
+
+
+def test_fusions_are_summed_up_over_seeds_beside_attention(benchmark: Any, tmp_path: Path) -> None:
+    summary = write_made_run(tmp_path / "run").summary
+    measured = {
+        "attention": {"0": fusion_measured(100.0, 5.0, 0.2), "1": fusion_measured(300.0, 5.0, 0.4)},
+        "gated": {"0": fusion_measured(150.0, 4.0, None), "1": fusion_measured(600.0, 6.0, None)},
+    }
+    found = {mode: dict.fromkeys(seeds, summary) for mode, seeds in measured.items()}
+    modes = benchmark("run_summaries").fusions_results(found, measured, ("unseen", "seen"))
+    assert (modes["gated"]["unseen"]["retrieved"]["mean"], modes["gated"]["seen"]["grounded"]["mean"]) == (0.5, 1)
+    assert modes["gated"]["times attention"]["read, CPU seconds"]["mean"] == 1.75  # each seed beside its own
+    assert modes["gated"]["times attention"]["answer, CPU ms"]["mean"] == 1
+    assert modes["attention"]["inputs"]["by_name"]["image"]["weight"]["mean"] == pytest.approx(0.3)
+    modes["attention"]["unseen_zh"] = modes["gated"]["unseen_zh"] = modes["gated"]["seen"]
+    table = benchmark("model_tables").fusions_table({"modes": modes}, "en").splitlines()
+    assert table[3] == (
+        "| gated | .500 (.500 to .500) | 1.000 (1.000 to 1.000) | .000 | .000 | 1,200 | 34,000 | 375 | 1.75 x | 5.0 | "
+        "1.00 x |"
+    )
+    assert table[7:] == [
+        "| attention | .750 | .500 | .500 | .500 | .300 | .300 | .300 |",
+        "| gated | .750 | .500 | .500 | .500 |  |  |  |",
+    ]
+
+
+def test_a_fusion_without_attention_beside_it_is_told_alone(benchmark: Any, tmp_path: Path) -> None:
+    summary = write_made_run(tmp_path / "run").summary
+    measured = {"gated": {"0": fusion_measured(150.0, 4.0, None)}}
+    modes = benchmark("run_summaries").fusions_results({"gated": {"0": summary}}, measured, ("unseen",))
+    assert "times attention" not in modes["gated"]
+
+
+def test_every_mode_of_fusion_is_another_in_the_same_model(benchmark: Any) -> None:
+    fusions = benchmark("fusions")
+    configs = [fusions.config_of(mode, 2) for mode in fusions.MODES]
+    assert len({config.model.fusion.model_dump_json() for config in configs}) == len(fusions.MODES) == 7
+    assert {config.model.visual.source for config in configs} == {"model-2/visual"}
+    rest = [config.model_dump(exclude={"model": {"fusion"}}) for config in configs]
+    assert all(one == rest[0] for one in rest)
+    assert rest[0]["training"]["seed"] == 2
+
+
+def test_what_was_measured_is_that_of_the_work_and_else_that_of_the_results(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fusions = benchmark("fusions")
+    monkeypatch.setattr(fusions, "FOLDER", tmp_path)
+    kept = {"attention": {"0": {"a": 1}, "1": {"a": 2}}}
+    (tmp_path / fusions.RESULTS).write_text(json.dumps({"measured": kept}))
+    for name, value in (("attention-1", 0.33333), ("multi-head-attention-0", 4)):
+        (tmp_path / "work" / "fusions" / name).mkdir(parents=True)
+        (tmp_path / "work" / "fusions" / name / "measured.json").write_text(json.dumps({"a": value}))
+    found = fusions.measured_in(tmp_path / "work")
+    assert found == {"attention": {"0": {"a": 1}, "1": {"a": 0.3333}}, "multi-head attention": {"0": {"a": 4}}}
+
+
+def test_the_weights_of_a_model_are_counted_by_part(benchmark: Any) -> None:
+    config = ModelConfig()
+    eye = CompactVisualEncoder(image_size=32, channels=[8], blocks=1, width=16)
+    reader = CompactLanguageEncoder(tokenizer=tokenizer(), width=16, layers=1, heads=2, longest=32)
+    images = ImageIndex(np.zeros((0, 16), np.float32), [], Stamp("", ""))
+    passages = TfidfIndex([], {})
+    model = build_model(config, visual=eye, language=reader, vocabulary=["a"], images=images, passages=passages)
+    counted = benchmark("fusions").parameters_of(model)
+    assert list(counted) == ["visual", "language", "fusion", "output", "model"]
+    assert counted["model"] == sum(p.numel() for p in model.parameters())
+    assert counted["visual"] == sum(p.numel() for p in eye.parameters()) > 0
+    assert 0 < counted["model"] - sum(list(counted.values())[:4]) < counted["model"] / 2  # the retriever's own
 
 
 def test_a_marked_table_is_written_anew_and_nothing_else(

@@ -38,6 +38,7 @@ def test_a_committed_summary_names_no_place_and_is_small(summary: Path) -> None:
 def test_results_follow_from_the_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import flags
+    import fusions
     import grocery
     from results_file import rounded
     from run_summaries import causes_results, flags_results, grocery_results, summaries
@@ -50,3 +51,7 @@ def test_results_follow_from_the_summaries(monkeypatch: pytest.MonkeyPatch) -> N
     assert committed("causes.json") == json.loads(json.dumps(rounded(causes_results())))
     found = grocery_results(summaries("grocery"), grocery.GROUPS, grocery.KINDS)
     assert committed("grocery.json") == json.loads(json.dumps(rounded(found)))
+    if (RESULTS / fusions.RESULTS).is_file():
+        told = committed(fusions.RESULTS)
+        found = fusions.results_of(told["measured"])
+        assert told == {"measured_with": told["measured_with"], **json.loads(json.dumps(rounded(found)))}
