@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ravlm.evaluation.runs.folder import Run
+from ravlm.evaluation.runs.folder import FORMAT, Run
 from ravlm.evaluation.runs.records import (
     AskedQuestion,
     CitedPassage,
@@ -166,7 +166,7 @@ OUTCOMES = [
     ),
 ]
 ABOUT: dict[str, Any] = {
-    "format": 1,
+    "format": FORMAT,
     "dataset": {"name": "made", "split": "test", "groups": [], "questions": len(EXAMPLES), "fingerprint": 64 * "d"},
     "model": {
         "fingerprint": 64 * "1",

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ravlm.evaluation import measures as m
+from ravlm.grading import is_right
+from ravlm.records import Example
 
 entries = st.lists(st.sampled_from("abcdef"), max_size=8)
 gold = st.sets(st.sampled_from("abcdef"), max_size=3)
@@ -15,6 +17,44 @@ def test_nothing_to_judge_is_none_not_zero() -> None:
     assert m.recall_at_k([], [], 1) is None
     assert m.recall_at_k([["a"]], [set()], 1) is None
     assert m.macro_average([1.0], ["small"], among=[]) is None
+
+
+def number(value: float | None, unit: str | None = "gram") -> Example:
+    return Example("", (), None, "number", value=value, unit=unit)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("3.5 gram", 0.0),
+        ("3.5", 0.0),
+        ("1 gram", 2.5),
+        ("-1 gram", 4.5),
+        ("1,234,567 gram", 1_230_000.0),
+        ("3.50001 gram", 0.00001),
+        ("3.5 kilojoule", None),
+        ("about 3.5 gram", None),
+        ("Sweden", None),
+        ("", None),
+        ("9" * 400, None),
+    ],
+)
+def test_a_number_in_the_unit_is_off_by_so_much(answer: str, error: float | None) -> None:
+    assert m.absolute_error(number(3.5), answer) == error
+
+
+def test_what_asks_for_no_number_has_no_error() -> None:
+    assert m.absolute_error(Example("", (), None, "answers", answers=("3",), value=3.0), "3") is None
+    assert m.absolute_error(number(None), "3") is None
+    assert m.absolute_error(number(3.0, None), "5") == 2.0
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+def test_no_error_is_right_and_right_is_no_error(value: float, answered: float) -> None:
+    for other in (value, answered):
+        said = f"{other:.12f}"
+        right = is_right(number(value), said)
+        assert (m.absolute_error(number(value), said) == 0) == right
 
 
 def test_wide_relations_need_enough_distinct_answers() -> None:

@@ -1,6 +1,7 @@
 """A run's scores in a terminal: the page's tables, without the intervals, which would not fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,11 @@ _WIDTH = 100  # characters of a line of prose
 def tell_run(run: "Run") -> None:
     """Print what a run comes to: evidence side by side, how much is grounded, causes, finding the right entry.
 
-    The page has the rest.
+    How far numbers are off is printed where at least half of the questions ask for one. The page has the rest.
     """
     from ravlm.evaluation.report.measured import finding_section
     from ravlm.evaluation.report.parts import Sentence
-    from ravlm.evaluation.report.sections import causes_section, evidence_section
+    from ravlm.evaluation.report.sections import causes_section, error_table, evidence_section
     from ravlm.evaluation.report.tables import Table
     from ravlm.evaluation.report.words import words_in
 
@@ -31,10 +32,25 @@ def tell_run(run: "Run") -> None:
         for part in section.parts:
             if isinstance(part, Sentence):
                 say(f"{fill(part.text, _WIDTH)}\n")
+    if 2 * sum(o.unit is not None for o in run.outcomes) >= len(run.outcomes):
+        _tell_errors(error_table(run, words), list(run.answers))
     if intervals := ", ".join(_intervals(run)):
         what = "macro average" if run.summary["scores"]["macro"] else "accuracy"
         told = f"95 % intervals of the {what} from what was retrieved, drawing whole entries: {intervals}."
         say(f"{fill(told, _WIDTH)}\n")
+
+
+def _tell_errors(found: "Table", kinds: Sequence[str]) -> None:
+    """Print how far numbers are off; what does not fit, the kinds in words and the shares of numbers, is left out."""
+    from ravlm.evaluation.report.tables import Noted
+
+    if found.rows:
+        rows = tuple(tuple(value.value if isinstance(value, Noted) else value for value in row) for row in found.rows)
+        note = (
+            "Groups whose questions ask for numbers of one unit. The error is over the answers that are such a number; "
+            "the page and --json tell how many."
+        )
+        tell_table(replace(found, columns=(*found.columns[:2], *kinds), rows=rows, note=note))
 
 
 def tell_table(found: "Table") -> None:

@@ -1,12 +1,30 @@
 """The measures, as pure functions of what was answered. Shares are in [0, 1]; None means nothing to judge."""
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
+from math import isfinite
+
+from ravlm.grading import parse_number
+from ravlm.records import Example
 
 
 def mean(values: Iterable[float]) -> float | None:
     """The arithmetic mean, None of nothing."""
     found = [float(value) for value in values]
     return sum(found) / len(found) if found else None
+
+
+def absolute_error(example: Example, answer: str) -> float | None:
+    """|answer - value| in the example's unit, in three significant digits; None where the answer is no such number.
+
+    The unit may be left out, as for `grading.is_right`; what is right has no error, and what has none is right.
+
+    >>> absolute_error(Example("", (), None, "number", value=3.5, unit="gram"), "2.25 gram")
+    1.25
+    """
+    number = parse_number(answer, example.unit) if example.kind == "number" else None
+    if number is None or example.value is None or not isfinite(number):
+        return None
+    return float(f"{abs(number - example.value):.3g}")
 
 
 def wide_relations(

@@ -20,6 +20,15 @@ def flags(kinds: list[str]) -> st.SearchStrategy[dict[str, bool]]:
 
 
 @st.composite
+def errors(draw: st.DrawFn, kinds: list[str]) -> dict[str, Any]:
+    """A unit and errors as runs keep them, or no number at all."""
+    unit = draw(st.sampled_from([None, "", "km²", "square mile"]))
+    size = st.floats(0, 1e12).map(lambda value: float(f"{value:.3g}"))
+    given_by = draw(st.lists(st.sampled_from(kinds), unique=True)) if unit is not None else []
+    return {"unit": unit, "error": {kind: draw(size) for kind in given_by}}
+
+
+@st.composite
 def outcomes(draw: st.DrawFn) -> list[Outcome]:
     kinds = draw(KINDS)
     made = st.builds(
@@ -36,7 +45,8 @@ def outcomes(draw: st.DrawFn) -> list[Outcome]:
         passage_rank=st.tuples(st.integers(0, 20), st.integers(0, 20)),
         cause=st.sampled_from(["", *CAUSES]),
     )
-    return [replace(found, id=str(i)) for i, found in enumerate(draw(st.lists(made, max_size=6)))]
+    found = draw(st.lists(made, max_size=6))
+    return [replace(one, id=str(i), **draw(errors(kinds))) for i, one in enumerate(found)]
 
 
 @given(outcomes())
@@ -50,6 +60,43 @@ def test_a_column_can_be_read() -> None:
     assert (columns["cluster"], columns["clusters"]) == ("0 0 1 1", ["norway", "sweden"])
     assert (columns["gold_ranks"], columns["cause"], columns["confidence"]) == ("1 1 - 1", "..el", "900 800 600 550")
     assert columns["questions"] == ids_fingerprint(["q0", "q1", "q2", "q3"])
+
+
+def test_errors_stand_in_the_columns_of_those_that_ask_for_a_number_alone() -> None:
+    numbers = [
+        replace(OUTCOMES[0], unit="km²", error={"none": 1230.0, "retrieved": 0.0}),
+        OUTCOMES[1],
+        replace(OUTCOMES[2], unit="", error={"retrieved": 0.5}),
+    ]
+    columns = to_columns(numbers)
+    assert (columns["units"], columns["unit"]) == (["km²", ""], "0 - 1")
+    assert {kind: columns["error"][kind] for kind in ("prior", "none", "retrieved")} == {
+        "prior": "- -",
+        "none": "1.23e+03 -",
+        "retrieved": "0 0.5",
+    }
+    without = to_columns(OUTCOMES)
+    assert (without["units"], without["unit"], without["error"]) == ([], "", {})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"error": {"none": "1"}},
+        {"error": {"none": "1 2 3"}},
+        {"error": {"none": "1 nan"}},
+        {"error": {"none": "1 -2"}},
+        {"error": {"none": "1 inf"}},
+        {"unit": "0 - 2 -"},
+        {"unit": "0 0"},
+        {"units": None, "unit": None},
+    ],
+)
+def test_a_damaged_column_of_errors_is_refused(damage: dict[str, Any]) -> None:
+    numbers = [replace(o, unit="m", error={"none": 2.0}) if o.id in ("q0", "q2") else o for o in OUTCOMES]
+    assert to_columns(numbers)["unit"] == "0 - 0 -"
+    with pytest.raises(FormatError, match="columns of the summary are damaged"):
+        from_columns(to_columns(numbers) | damage)
 
 
 def test_each_cause_has_a_letter_of_its_own() -> None:

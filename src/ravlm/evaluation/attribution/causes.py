@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from ravlm.errors import FormatError
 from ravlm.evaluation.attribution.leniency import excuse
 from ravlm.evaluation.attribution.stating import states
+from ravlm.evaluation.measures import absolute_error
 from ravlm.evaluation.runs.records import AskedQuestion, Cause, EvidenceKind, Outcome, RunAnswer, RunPassage
 from ravlm.grading import is_right, normalise, parse_number, parse_set
 from ravlm.records import Example
@@ -97,6 +98,8 @@ def outcome_of(
         gold_ranks=ranks,
         passage_rank=first,
         cause=cause,
+        unit=(example.unit or "") if example.kind == "number" else None,
+        error={kind: off for kind, a in answers.items() if (off := absolute_error(example, a.answer)) is not None},
     )
 
 

@@ -65,7 +65,21 @@ def evidence_section(run: Run, words: Words) -> Section:
     rows = tuple((kind_name(kind, words), of[kind]["abstained"], of[kind]["same"]) for kind in kinds if kind != "prior")
     if rows:
         parts.append(Table(w.behaviour, (w.column, w.declined, w.same), rows, w.behaviour_note))
-    return Section(w.title, parts, words.page.intervals)
+    errors = error_table(run, words)
+    return Section(w.title, [*parts, *([errors] if errors.rows else [])], words.page.intervals)
+
+
+def error_table(run: Run, words: Words) -> Table:
+    """How far numbers are off by kind of evidence; a row for each group whose numbers have one unit."""
+    groups, kinds, w = run.summary["scores"]["groups"], list(run.answers), words.evidence
+    of_group = {name: {kind: groups[name]["evidence"][kind].get("error") for kind in kinds} for name in groups}
+    rows = tuple(
+        (*group_names([name], words), units[0] or None, *(_error(found[kind]) for kind in kinds))
+        for name, found in of_group.items()
+        if (units := [error["unit"] for error in found.values() if error])
+    )
+    columns = (words.page.groups, w.unit, *(w.kinds.of(kind) for kind in kinds))
+    return Table(w.error, columns, rows, w.error_note, folded=len(rows) > _LONG)
 
 
 def causes_section(run: Run, words: Words) -> Section:
@@ -134,6 +148,15 @@ def _relation(scores: Mapping[str, Any], words: Words) -> tuple[Cell, ...]:
         None if recall is None else with_interval(recall),
         words.relations.none if told is None and "causes" in scores else told,
     )
+
+
+def _error(found: Mapping[str, Any] | None) -> Cell:
+    """A mean absolute error, and the share of answers that are numbers where not all are."""
+    if found is None:
+        return None
+    value = found["MAE"]["value"]
+    told = percent(found["n"] / found["asked"]) if found["n"] < found["asked"] else ""
+    return Noted(None if value is None else f"{float(f'{value:.3g}'):,.10g}", told)
 
 
 def _share(score: Mapping[str, Any], words: Words) -> str:

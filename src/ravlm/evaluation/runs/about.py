@@ -72,7 +72,7 @@ class DeviceAbout(Strict):
 class SummaryAbout(Strict):
     """What a run was made with, as its summary says it."""
 
-    format: Literal[1]
+    format: Literal[2]
     dataset: DatasetAbout
     model: ModelAbout
     encoders: EncodersAbout
@@ -108,12 +108,15 @@ class Columns(Strict):
     gold_ranks: str
     passage_rank: list[str]
     cause: str
+    units: list[str]
+    unit: str
+    error: dict[EvidenceKind, str]
 
 
 class Summary(Strict):
     """`summary.json`; `run` is the SHA-256 of `run.json`."""
 
-    format: Literal[1]
+    format: Literal[2]
     run: str
     about: SummaryAbout
     columns: Columns

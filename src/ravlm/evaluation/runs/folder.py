@@ -28,7 +28,7 @@ from ravlm.knowledge.passages import sentence_around
 from ravlm.records import Citation
 from ravlm.safe.files import read_lines, read_text, write_bytes_atomic
 
-FORMAT = 1  # it rises when the lines change, or the rules by which outcomes and scores follow from them
+FORMAT = 2  # it rises when the lines change, or the rules by which outcomes and scores follow from them
 RUN, SUMMARY = "run.json", "summary.json"
 QUESTIONS, PASSAGES, OUTCOMES = "questions.jsonl", "passages.jsonl", "outcomes.jsonl"
 ENTRIES_RUN, ENTRIES_QRELS = "entries.run.trec", "entries.qrels.trec"

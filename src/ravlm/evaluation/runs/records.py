@@ -128,6 +128,9 @@ class Outcome:
         passage_rank: the place, from 1, among the passages that were read from what was retrieved, of the first that
             states a right answer: as a substring, and as whole words; 0 where none does.
         cause: why it counts as it does.
+        unit: of the number that is asked for, "" where it has none; None where no number is.
+        error: by evidence whose answer is a number in this unit, how far it is from the right one; in three significant
+            digits: see `measures.absolute_error`.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -143,3 +146,5 @@ class Outcome:
     gold_ranks: tuple[int, ...]
     passage_rank: tuple[int, int]
     cause: Cause
+    unit: str | None = None
+    error: Mapping[EvidenceKind, float] = field(default_factory=dict)

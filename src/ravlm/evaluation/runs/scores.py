@@ -127,6 +127,22 @@ def _evidence(some: Sequence[Outcome], kind: EvidenceKind, score: Callable[..., 
         "accuracy": score([o.right[kind] for o in some], some),
         "abstained": mean(o.abstained[kind] for o in some if kind in o.abstained),
         "same": mean(o.same[kind] for o in some if kind in o.same),
+        **({"error": error} if (error := _error(some, kind, score)) else {}),
+    }
+
+
+def _error(some: Sequence[Outcome], kind: EvidenceKind, score: Callable[..., Any]) -> dict[str, Any] | None:
+    """The mean absolute error of the answers that are numbers, where all numbers that are asked for have one unit."""
+    asked = [o for o in some if o.unit is not None]
+    units = {o.unit for o in asked}
+    if len(units) != 1:
+        return None
+    told = [o for o in asked if kind in o.error]
+    return {
+        "unit": units.pop(),
+        "MAE": score([o.error[kind] for o in told], told),
+        "n": len(told),
+        "asked": len(asked),
     }
 
 

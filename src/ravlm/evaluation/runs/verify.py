@@ -91,14 +91,21 @@ def _contradictions(outcome: Outcome) -> Faults:
     """What an outcome says against itself."""
     right = outcome.right.get("retrieved")
     if right is not None and right is not (outcome.cause in ("", "luck")):
-        yield f"its cause is {outcome.cause!r}, and it is {'right' if right else 'wrong'}"
+        yield f"its cause is {outcome.cause!r}, and it is {_judged(right)}"
     if outcome.cause == "" and right and outcome.same.get("removed"):
         yield "it is said to stand on its evidence, and stays the same without"
+    for kind, is_right in outcome.right.items():
+        if outcome.unit is not None and is_right is not (outcome.error.get(kind) == 0):
+            yield f"its number from {kind!r} is off by {outcome.error.get(kind)}, and it is {_judged(is_right)}"
     substring, words = outcome.passage_rank
     if words and not 1 <= substring <= words:
         yield "a passage that states an answer in whole words does not hold it"
     if len(outcome.gold_ranks) > outcome.gold or sorted(set(outcome.gold_ranks)) != list(outcome.gold_ranks):
         yield "the places of its right entries can't be"
+
+
+def _judged(right: bool) -> str:
+    return "right" if right else "wrong"
 
 
 def differences(told: Any, found: Any, where: str = "scores") -> Faults:
