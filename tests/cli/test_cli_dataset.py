@@ -42,6 +42,8 @@ def test_check_tells_every_fault_and_exits_with_1(ravlm: Ravlm, data: Path) -> N
         (("make", "grocery", "--out", "new"), "needs its SOURCE"),
         (("make", "grocery", "nowhere", "--out", "new"), "nowhere"),
         (("make", "grocery", "data", "--out", "new", "--base", "all"), "Choose one of: iconic, photos"),
+        (("make", "grocery", "data", "--out", "new", "--ask", "class"), "Did you mean 'classes'?"),
+        (("make", "flags", "--out", "new", "--ask", "classes"), "take no SOURCE, --base, --ask"),
         (("make", "flags", "--out", "data"), "already holds"),
         (("make", "flags", "--out", "file"), "in the way"),
         (("make", "flags", "--out", "new", "--seed", "-1"), "--seed"),

@@ -82,7 +82,8 @@ def test_where_model_and_data_are_elsewhere_now(ravlm: Ravlm, model: Path, colou
     [
         (("nowhere",), "no run in nowhere: found nothing"),
         (("data",), "no run in data: found no run.json"),
-        (("data/dataset.json",), "Field required"),
+        (("data/dataset.json",), "has format 1; this release reads format 2 of a summary"),
+        (("other.json",), "Field required"),
         (("made/run.json",), "is a part of a run. Give the run's folder"),
         (("data/dataset.json", "--replay"), "is a summary, and a replay needs the run's folder"),
         (("data/images/0.png",), "not text in UTF-8"),
@@ -96,6 +97,7 @@ def test_bad_input_ends_in_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_made_run(Path("made"))
+    Path("other.json").write_text('{"format": 2}')
     outcome = ravlm("verify", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err

@@ -7,17 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from ravlm.data.check import check
 from ravlm.data.grocery import write_grocery
 from ravlm.data.grocery.fields import wordings
+from ravlm.data.grocery.write import Ask
 from ravlm.errors import DatasetError, FormatError, PathError
-from ravlm.grading import reference_answer
+from ravlm.grading import normalise, reference_answer
 from ravlm.lines import DatasetCard, EntryLine, ExampleLine
 
+ASKS: tuple[Ask, ...] = ("facts", "classes")
+GROUPS = {"fine": 81, "fine:unseen": 27, "coarse:seen": 32, "coarse:known": 11, "coarse:new": 11}
+"""Groups of questions about classes by the number of different answers in the real test split."""
 REAL = Path(__file__).parents[3] / "shared" / "data" / "grocery"
 
 PRODUCTS = {
     "Red-Apple": "\ufeffTitle: Apple Red Class 1 \nCountry and volume: Italy, ca 180g \nURL: https://shop.example/a\n",
-    "Cabbage": "Title: Cabbage Import\nCountry and volume: The Netherlands, ca 2.8kg \nDescription: Again.\n",
+    "Cabbage": "Title: Cabbage Import\nCountry and volume: The Netherlands, ca 2.8kg \nDescription: Again.\n"
+    "Nutrition values per 100 gram: \n   energi ca 100 kilojoule \n",
     "Kiwi": "Title: Kiwi \nCountry: Chile \n",
     "Good-Juice": (
         "Title: Äpple Juice\nManufacturer and volume: GOOD , 2l \nManufacturing country: Sverige \n"
@@ -36,6 +42,8 @@ PRODUCTS = {
     ),
 }
 
+KINDS = {"Kiwi": "Kiwi", "Good-Juice": "Soft-Drink", "Best-Milk": "Soy-Milk", "New-Milk": "Soy-Milk"}
+
 
 def _make(root: Path) -> Path:
     """Six products (the third and the sixth are held out) with two photos a split each."""
@@ -46,7 +54,7 @@ def _make(root: Path) -> Path:
         folder = f"iconic-images-and-descriptions/Kind/{name}"
         (root / folder).mkdir(parents=True)
         icon, text = f"{folder}/{name}_Iconic.jpg", f"{folder}/{name}_Description.txt"
-        rows.append(f"{name},{number},Kind,0,/{icon},/{text}")
+        rows.append(f"{name},{number},{KINDS.get(name, 'Kind')},0,/{icon},/{text}")
         (root / icon).write_bytes(b"icon " + name.encode())
         (root / text).write_text(f"{name} is good.", encoding="utf-8")
         mark = "-" if name == "Cabbage" else "_"
@@ -81,7 +89,20 @@ class Read:
 
 
 def _check_the_promises(read: Read) -> None:
-    """What holds for any source: no leak, verbatim answers, pictures in place, ids once."""
+    """What holds for any source of facts: verbatim answers, in the section that is named, and what holds for all."""
+    _check_the_splits(read)
+    for split, lines in read.splits.items():
+        for line in lines:
+            [gold] = line.entries
+            assert reference_answer(line.record()) in read.prose(gold)
+            assert line.evidence[0][1] in {s.title for s in read.entries[gold].sections or []}
+            field = next(g.removeprefix("field:") for g in line.groups if g.startswith("field:"))
+            assert line.question in wordings(field, split)
+            assert ("nutrients" in line.groups) == (line.evidence[0][1].endswith("per 100 gram"))
+
+
+def _check_the_splits(read: Read) -> None:
+    """What holds for any source, whatever is asked: no leak, pictures in place, ids once, wordings for the test."""
     unseen = {e for e, line in read.entries.items() if line.meta.get("fine", 0) % 3 == 2}
     pictures: dict[str, set[str]] = {}
     for split, lines in read.splits.items():
@@ -91,10 +112,6 @@ def _check_the_promises(read: Read) -> None:
             [gold] = line.entries
             assert (gold in unseen) == ("unseen" in line.groups) != ("seen" in line.groups)
             assert split == "test" or gold not in unseen
-            assert reference_answer(line.record()) in read.prose(gold)
-            assert line.evidence[0][1] in {s.title for s in read.entries[gold].sections or []}
-            field = next(g.removeprefix("field:") for g in line.groups if g.startswith("field:"))
-            assert line.question in wordings(field, split)
     assert not pictures["train"] & pictures["test"]
     assert not pictures["val"] & (pictures["train"] | pictures["test"])
     used = set.union(*pictures.values()) | {image for line in read.entries.values() for image in line.images}
@@ -133,14 +150,16 @@ def test_articles_are_clean_english_fields_once(made: Read) -> None:
 def test_rare_numbers_and_double_statements_are_not_asked(made: Read) -> None:
     asked = Counter(g for line in made.splits["test"] for g in line.groups)
     fields = {name: n for name, n in asked.items() if name.startswith("field:")}
-    # Volumes in training: 180 g, 2.8 kg, 2 l, 1 l. Energy only 180 and 200, protein is stated twice.
+    # In training: volumes 180 g, 2.8 kg, 2 l, 1 l; energy 100, 180, 200. Salt only 0 and 0.1; protein is stated twice.
     assert fields == {
         "field:country": 6,
         "field:volume": 10,
         "field:manufacturer": 6,
         "field:manufacturing country": 6,
+        "field:energy in kilojoule": 8,
     }
-    assert {g: asked[g] for g in ("numbers", "country", "other")} == {"numbers": 10, "country": 12, "other": 6}
+    groups = {"numbers": 18, "nutrients": 8, "country": 12, "other": 6}
+    assert {name: asked[name] for name in groups} == groups
 
 
 def test_a_swedish_value_also_has_its_english_name(made: Read) -> None:
@@ -160,6 +179,67 @@ def test_same_seed_same_bytes_other_seed_other_wordings(tmp_path: Path) -> None:
     source = _make(tmp_path / "source")
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         write_grocery(source, tmp_path / name, seed=seed)
+    texts = [(tmp_path / name / "test.jsonl").read_text() for name in "abc"]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def _check_the_classes(read: Read) -> None:
+    """What holds for any source whose classes are asked for."""
+    _check_the_splits(read)
+    titles = {name: normalise(line.title) for name, line in read.entries.items()}
+    assert len(set(titles.values())) == len(titles), "a product's name names two"
+    trained = {normalise((line.answers or [""])[0]) for line in read.splits["train"]}
+    for split, lines in read.splits.items():
+        assert Counter(line.images[0] for line in lines) == Counter(2 * sorted({line.images[0] for line in lines}))
+        for line in lines:
+            [gold], [answer] = line.entries, line.answers or []
+            fine = "fine" in line.groups
+            assert line.question in wordings("fine class" if fine else "coarse class", split)
+            assert fine != ("coarse" in line.groups)
+            assert normalise(answer) == (titles[gold] if fine else normalise(str(read.entries[gold].meta["coarse"])))
+            seen = "unseen" if "unseen" in line.groups else "seen"
+            assert f"{'fine' if fine else 'coarse'}:{seen}" in line.groups
+            if seen == "unseen" and not fine:
+                assert (
+                    ("coarse:known" in line.groups) == (normalise(answer) in trained) != ("coarse:new" in line.groups)
+                )
+            assert line.kind == "answers"
+            assert not line.evidence
+
+
+def test_classes_are_asked_of_every_photo(tmp_path: Path) -> None:
+    write_grocery(_make(tmp_path / "source"), tmp_path / "out", ask="classes")
+    read = Read(tmp_path / "out")
+    _check_the_classes(read)
+    assert {fault.field for fault in check(tmp_path / "out", decode=False)} == {"images.0"}  # no real pictures here
+    asked = {line.id: (line.answers, line.groups) for line in read.splits["test"]}
+    assert asked["test/Kind/Kiwi/Kiwi_001/coarse-class"] == (
+        ["Kiwi"],
+        ["unseen", "coarse", "coarse:unseen", "coarse:new"],
+    )
+    assert asked["test/Kind/New-Milk/New-Milk_002/coarse-class"] == (
+        ["Soy Milk"],
+        ["unseen", "coarse", "coarse:unseen", "coarse:known"],
+    )
+    assert asked["test/Kind/Red-Apple/Red-Apple_001/fine-class"] == (["Red Apple"], ["seen", "fine", "fine:seen"])
+    assert {split: len(lines) for split, lines in read.splits.items()} == {"train": 16, "val": 16, "test": 24}
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["name"] == "grocery-iconic-classes"
+
+
+def test_classes_and_facts_are_asked_of_the_same_photos_over_the_same_entries(tmp_path: Path) -> None:
+    source = _make(tmp_path / "source")
+    for ask in ASKS:
+        write_grocery(source, tmp_path / ask, base="photos", ask=ask)
+    facts, classes = (Read(tmp_path / ask) for ask in ASKS)
+    assert facts.entries == classes.entries
+    for split, lines in classes.splits.items():
+        assert {line.images[0] for line in lines} == {line.images[0] for line in facts.splits[split]}
+
+
+def test_the_seed_chooses_the_wordings_of_classes(tmp_path: Path) -> None:
+    source = _make(tmp_path / "source")
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        write_grocery(source, tmp_path / name, seed=seed, ask="classes")
     texts = [(tmp_path / name / "test.jsonl").read_text() for name in "abc"]
     assert texts[0] == texts[1] != texts[2]
 
@@ -234,3 +314,13 @@ def test_the_real_folder(tmp_path: Path) -> None:
     milk = json.dumps(read.entries["arla-standard-milk"].model_dump())
     assert milk.count("Saturated fat: ca 1.9 gram.") == 1
     assert read.entries["cabbage"].facts == [("country", "Germany"), ("volume", "ca 2.8 kg")]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the Grocery Store Dataset is not at ../shared/data/grocery")
+def test_the_classes_of_the_real_folder(tmp_path: Path) -> None:
+    write_grocery(REAL, tmp_path / "out", ask="classes")
+    read = Read(tmp_path / "out")
+    _check_the_classes(read)
+    assert {split: len(lines) for split, lines in read.splits.items()} == {"train": 3554, "val": 364, "test": 4970}
+    answers = {g: {(line.answers or [""])[0] for line in read.splits["test"] if g in line.groups} for g in GROUPS}
+    assert {group: len(found) for group, found in answers.items()} == GROUPS

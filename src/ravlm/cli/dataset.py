@@ -11,6 +11,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and ch
 
 NAMES = ("flags", "grocery")
 BASES = ("iconic", "photos")
+ASKS = ("facts", "classes")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -43,6 +44,7 @@ def check_dataset(
     epilog=examples(
         "ravlm dataset make flags --out flags",
         "ravlm dataset make grocery GroceryStoreDataset/dataset --out grocery",
+        "ravlm dataset make grocery GroceryStoreDataset/dataset --out grocery-classes --ask classes",
     ),
 )
 def make_dataset(
@@ -56,6 +58,9 @@ def make_dataset(
     base: Annotated[
         str, typer.Option(help="grocery: an entry has its iconic picture only, or the training photos too (photos).")
     ] = BASES[0],
+    ask: Annotated[
+        str, typer.Option(help="grocery: ask for facts of the articles, or for the products' classes, fine and coarse.")
+    ] = ASKS[0],
     distractors: Annotated[
         Path | None, typer.Option(metavar="FILE", help="grocery: WordNet's data.noun, whose glosses become entries.")
     ] = None,
@@ -65,7 +70,7 @@ def make_dataset(
     from ravlm.data.dataset import Dataset
     from ravlm.safe.files import check_free
 
-    _check_arguments(name, source, base, distractors)
+    _check_arguments(name, source, base, ask, distractors)
     check_free(out)
     with progress() as report:
         if name == "flags":
@@ -74,8 +79,11 @@ def make_dataset(
             write_world(out, seed, report)
         elif source is not None:
             from ravlm.data.grocery import write_grocery
+            from ravlm.data.grocery.write import Ask, Base
 
-            write_grocery(source, out, seed, "photos" if base == "photos" else "iconic", distractors, report)
+            images: Base = "photos" if base == "photos" else "iconic"
+            asked: Ask = "classes" if ask == "classes" else "facts"
+            write_grocery(source, out, seed, images, distractors, report, ask=asked)
     made = Dataset.open(out)
     counts = {"entries": sum(1 for _ in made.knowledge()), **{split: len(made.split(split)) for split in made.splits}}
     if as_json:
@@ -85,14 +93,16 @@ def make_dataset(
         say(f"Next: ravlm knowledge build dataset {out} --out {out}-kb")
 
 
-def _check_arguments(name: str, source: Path | None, base: str, distractors: Path | None) -> None:
+def _check_arguments(name: str, source: Path | None, base: str, ask: str, distractors: Path | None) -> None:
     from ravlm.errors import UnknownChoice
 
     if name not in NAMES:
         raise UnknownChoice("dataset to make", name, NAMES)
     if base not in BASES:
         raise UnknownChoice("base", base, BASES)
-    if name == "flags" and (source is not None or distractors is not None or base != BASES[0]):
-        raise typer.BadParameter("flags are drawn here: they take no SOURCE, --base or --distractors.")
+    if ask not in ASKS:
+        raise UnknownChoice("thing to ask", ask, ASKS)
+    if name == "flags" and (source is not None or distractors is not None or (base, ask) != (BASES[0], ASKS[0])):
+        raise typer.BadParameter("flags are drawn here: they take no SOURCE, --base, --ask or --distractors.")
     if name == "grocery" and source is None:
         raise typer.BadParameter("grocery needs its SOURCE: the folder with classes.csv, train.txt and the photos.")

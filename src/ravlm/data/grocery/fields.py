@@ -4,8 +4,11 @@ Swedish names are merged into English ones. Every field has wordings for all spl
 split uses.
 """
 
+import zlib
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 Group = Literal["numbers", "country", "other"]
 
@@ -96,6 +99,16 @@ _NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("What size is one piece or pack of this?", "State the volume of this item."),
     ),
 }
+_CLASSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "fine class": (
+        ("Which product is this?", "What is this product called?", "Which product does the photo show?"),
+        ("Name this product.", "What exactly is lying here?"),
+    ),
+    "coarse class": (
+        ("What kind of product is this?", "Which kind of food is this?", "To which kind of products does this belong?"),
+        ("What sort of groceries are these?", "Name the kind of this product."),
+    ),
+}
 _NUTRIENT = (
     (
         "How much {name} does 100 gram of this contain?",
@@ -107,6 +120,13 @@ _NUTRIENT = (
 
 
 def wordings(field: str, split: str) -> tuple[str, ...]:
-    """The questions that ask for a field; the test split has some that no other split has."""
-    everywhere, test_only = _NAMED.get(field) or tuple(tuple(w.format(name=field) for w in each) for each in _NUTRIENT)
+    """The questions that ask for a field, or a class; the test split has some that no other split has."""
+    named = _NAMED.get(field) or _CLASSES.get(field)
+    everywhere, test_only = named or tuple(tuple(w.format(name=field) for w in each) for each in _NUTRIENT)
     return (*everywhere, *test_only) if split == "test" else everywhere
+
+
+def question_of(field: str, split: str, name: str, seed: int) -> str:
+    """The wording of the question with this id, chosen by the seed."""
+    questions = wordings(field, split)
+    return questions[np.random.default_rng([seed, zlib.crc32(name.encode())]).integers(len(questions))]

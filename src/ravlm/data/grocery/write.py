@@ -2,24 +2,27 @@
 
 import os
 import shutil
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from ravlm.data.grocery.fields import Statement, wordings
+from ravlm.data.grocery.classes import class_examples
+from ravlm.data.grocery.fields import Statement, question_of
 from ravlm.data.grocery.glosses import gloss_entries
 from ravlm.data.grocery.source import INGREDIENTS, NUTRITION, PRODUCT, Product, Source, read_source
 from ravlm.errors import PathError
 from ravlm.lines import SPLITS, DatasetCard, EntryLine, ExampleLine, Line, SectionLine
 
 Base = Literal["iconic", "photos"]
+Ask = Literal["facts", "classes"]
 Progress = Callable[[str, int, int], None]
 """Called with (what goes on, files done, files in all)."""
 
 _CREDIT = "Grocery Store Dataset (Klasson, Zhang and Kjellström, WACV 2019)"
+_DESCRIPTIONS: dict[Ask, str] = {
+    "facts": "Questions about photos of groceries, answered by the articles of 81 products.",
+    "classes": "Photos of groceries: which of 81 products each shows, and what kind of product.",
+}
 _LEAST_TRAINING_VALUES = 3  # a number that nearly never varies in training is no question
 
 
@@ -30,13 +33,20 @@ def write_grocery(
     base: Base = "iconic",
     distractors: Path | None = None,
     progress: Progress | None = None,
+    *,
+    ask: Ask = "facts",
 ) -> None:
     """Turn the Grocery Store Dataset's folder into a dataset: a photo shows a product, its article has the answer.
 
-    Every photo is asked about every field that its product's article states, once; a number is asked only where
+    Facts: every photo is asked about every field that its product's article states, once; a number is asked only where
     training sees at least 3 different values of it, and a field that an article states with two values is not asked.
+    Groups: `seen` or `unseen`, `field:<name>`, `numbers`, `country` or `other`, and `nutrients`, numbers per 100 gram.
+
+    Classes: every photo is asked which product it shows (`fine`) and what kind of product (`coarse`), which the article
+    may or may not say. Groups: `seen` or `unseen`, `fine` or `coarse`, both together (`fine:unseen`), and of the
+    coarse questions about unseen products, whether training has their kind: `coarse:known` or `coarse:new`.
+
     Products whose fine id leaves 2 when divided by 3 are `unseen`: no photo or question of theirs is in train or val.
-    Groups: `seen` or `unseen`, `field:<name>`, and `numbers`, `country` or `other`.
 
     Args:
         source: the folder with classes.csv, train.txt, val.txt and test.txt.
@@ -46,6 +56,7 @@ def write_grocery(
             unseen products' too.
         distractors: WordNet's `data.noun`, whose glosses become entries about other things.
         progress: told what goes on.
+        ask: for facts of the articles, or for the products' classes.
 
     Raises:
         PathError: the source lacks a list, or something is in the way at `out`.
@@ -59,7 +70,7 @@ def write_grocery(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        _write(read, part, seed, base, distractors, progress or (lambda what, done, total: None))
+        _write(read, part, seed, base, distractors, ask, progress or (lambda what, done, total: None))
         if out.exists():
             out.rmdir()
         part.rename(out)
@@ -67,23 +78,25 @@ def write_grocery(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(read: Source, out: Path, seed: int, base: Base, distractors: Path | None, progress: Progress) -> None:
+def _write(
+    read: Source, out: Path, seed: int, base: Base, distractors: Path | None, ask: Ask, progress: Progress
+) -> None:
     card = DatasetCard(
         format=1,
-        name=f"grocery-{base}",
+        name=f"grocery-{base}" if ask == "facts" else f"grocery-{base}-{ask}",
         licence="MIT",
         languages=["en"],
         sources=[_CREDIT, *(["WordNet noun glosses"] if distractors else [])],
-        description="Questions about photos of groceries, answered by the articles of 81 products.",
+        description=_DESCRIPTIONS[ask],
     )
     (out / "dataset.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     entries = [_entry(product, _pictures(read, product, base)) for product in read.products.values()]
     _lines(out / "knowledge.jsonl", entries)
     if distractors is not None:
         _lines(out / "knowledge.jsonl", gloss_entries(distractors))
-    asked = _asked(read)
+    examples = _facts if ask == "facts" else _classes
     for split in SPLITS:
-        _lines(out / f"{split}.jsonl", _examples(read, split, asked, seed))
+        _lines(out / f"{split}.jsonl", examples(read, split, seed))
     _link(read, out, base, progress)
 
 
@@ -148,7 +161,14 @@ def _asked(read: Source) -> set[str]:
     return {f for f, found in values.items() if None in found or len(found) >= _LEAST_TRAINING_VALUES}
 
 
-def _examples(read: Source, split: str, asked: set[str], seed: int) -> Iterator[ExampleLine]:
+def _classes(read: Source, split: str, seed: int) -> Iterator[ExampleLine]:
+    kinds = {product.coarse for _, product in _trained(read, "train")}
+    for path, product in _trained(read, split):
+        yield from class_examples(path, product, split, image=_target(path), kinds=kinds, seed=seed)
+
+
+def _facts(read: Source, split: str, seed: int) -> Iterator[ExampleLine]:
+    asked = _asked(read)
     for path, product in _trained(read, split):
         for statement in _once(product):
             if statement.field in asked:
@@ -157,20 +177,23 @@ def _examples(read: Source, split: str, asked: set[str], seed: int) -> Iterator[
 
 def _example(path: str, product: Product, statement: Statement, split: str, seed: int) -> ExampleLine:
     name = f"{Path(path).with_suffix('')}/{statement.field.replace(' ', '-')}"
-    questions = wordings(statement.field, split)
-    chosen = np.random.default_rng([seed, zlib.crc32(name.encode())]).integers(len(questions))
     number = statement.value is not None
     return ExampleLine(
         id=name,
         images=[_target(path)],
-        question=questions[chosen],
+        question=question_of(statement.field, split, name, seed),
         kind="number" if number else "answers",
         answers=None if number else list(statement.answers),
         value=statement.value,
         unit=statement.unit,
         entries=[product.slug],
         evidence=[(product.slug, statement.section)],
-        groups=["unseen" if product.unseen else "seen", f"field:{statement.field}", statement.group],
+        groups=[
+            "unseen" if product.unseen else "seen",
+            f"field:{statement.field}",
+            statement.group,
+            *(["nutrients"] if number and statement.section == NUTRITION else []),
+        ],
     )
 
 
