@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ravlm.cli.console import duration, emit_json, examples, progress, say, warn
+from ravlm.cli.console import counted, duration, emit_json, examples, progress, say, warn
 
 if TYPE_CHECKING:
     from ravlm.encoders.features.cache import FeatureCache
+    from ravlm.heads.calibration import Calibration
     from ravlm.training.config import RunConfig
 
 STOPPED = 130
@@ -92,6 +93,7 @@ def _told(calibration: "Calibration") -> str:
 
 def _cache(folder: Path) -> "FeatureCache":
     from ravlm.encoders.features.cache import FeatureCache
+    from ravlm.heads.calibration import Calibration
 
     return FeatureCache(folder)
 

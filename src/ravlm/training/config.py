@@ -157,20 +157,15 @@ def _part_faults(values: Mapping[str, Any]) -> list[str]:
 def _output_faults(model: Mapping[str, Any]) -> list[str]:
     from ravlm.model.outputs import output_faults
 
-    widths: list[int] = []
-    for part in ("fusion", "output"):
-        settings = model.get(part, {})
-        if not isinstance(settings, dict):
-            return []
-        try:
-            config = _readable(TypeAdapter(_PARTS[part]), settings)
-        except ValidationError:
-            continue  # told already
-        if part == "fusion":
-            widths.append(config.width)
-        else:
-            return [f"  model.output: {fault}" for fault in output_faults(config, next(iter(widths), None))]
-    return []
+    try:
+        output = _readable(TypeAdapter(_PARTS["output"]), model.get("output", {}))
+    except (ValidationError, AttributeError):
+        return []  # told already
+    try:
+        width = TypeAdapter[Any](_PARTS["fusion"]).validate_python(model.get("fusion", {})).width
+    except ValidationError:
+        width = None
+    return [f"  model.output: {fault}" for fault in output_faults(output, width)]
 
 
 def _encoder_faults(model: Mapping[str, Any]) -> list[str]:
