@@ -21,6 +21,7 @@ SETTINGS: TypeAdapter = TypeAdapter(OutputConfig)
         ({"kind": "classification", "max_span": 4}, ["max_span"]),
         ({"kind": "regression", "vocabulary": 9, "tolerance": 0.0}, ["vocabulary", "tolerance"]),
         ({"kind": "generation", "decoder": "gpt2", "layers": 3}, ["layers and heads of its own"]),
+        ({"kind": "generation", "revision": "main"}, ["there is no decoder"]),
         ({"kind": "generation", "longest": 1, "beams": 0}, ["longest", "beams"]),
     ],
 )
@@ -60,7 +61,7 @@ def test_a_fusion_whose_width_is_refused_is_told_once(tmp_path):
 
 def test_a_decoder_is_looked_at_before_it_is_loaded(tmp_path):
     output = '[model.output]\nkind = "generation"\ndecoder = "{}"\nlongest = 64\n'
-    assert "no such folder" in refusal(tmp_path, output.format(tmp_path / "nowhere"))
+    assert "There is no model" in refusal(tmp_path, output.format(tmp_path / "nowhere"))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     assert "holds a 'bert'; a 'gpt2' can be used" in refusal(tmp_path, output.format(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "gpt2", "n_positions": 48}')

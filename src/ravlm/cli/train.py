@@ -93,7 +93,6 @@ def _told(calibration: "Calibration") -> str:
 
 def _cache(folder: Path) -> "FeatureCache":
     from ravlm.encoders.features.cache import FeatureCache
-    from ravlm.heads.calibration import Calibration
 
     return FeatureCache(folder)
 

@@ -61,7 +61,8 @@ class RegressionConfig(AnswerConfig):
 class GenerationConfig(AnswerConfig):
     """Answers written token by token. `longest` is in tokens; `beams` texts are kept while writing.
 
-    `decoder` is a GPT-2's folder; without one the decoder begins at random, with so many `layers` and `heads`.
+    `decoder` is a GPT-2's folder or hub name, `revision` the hub's branch, tag or commit. Without one the decoder
+    begins at random, with so many `layers` and `heads`.
     """
 
     kind: Literal["generation"] = "generation"
@@ -70,9 +71,12 @@ class GenerationConfig(AnswerConfig):
     layers: Positive | None = None
     heads: Positive | None = None
     decoder: Annotated[str, Field(min_length=1)] | None = None
+    revision: str | None = None
 
     @model_validator(mode="after")
-    def _sizes_are_the_decoders(self) -> Self:
+    def _settings_are_of_one_decoder(self) -> Self:
+        if self.decoder is None and self.revision is not None:
+            raise ValueError("revision is a decoder's on the hub, and there is no decoder: name one, or leave it out")
         if self.decoder is not None and (self.layers, self.heads) != (None, None):
             raise ValueError("a decoder from a folder has layers and heads of its own: leave them out, or the decoder")
         return self

@@ -1,14 +1,14 @@
 """Settings become output layers; what would be refused is told before any weights are loaded."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
+from ravlm.encoders.base import read_config
 from ravlm.encoders.tokenizer import read_tokenizer
-from ravlm.errors import ConfigError
+from ravlm.errors import ConfigError, RavlmError
 from ravlm.heads.calibration import CalibratedHead
 from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.classification import ClassificationHead
@@ -24,6 +24,7 @@ from ravlm.model.output_config import (
 )
 from ravlm.protocols import LanguageEncoder
 from ravlm.safe.files import write_text_atomic
+from ravlm.safe.hub import fetch
 
 if TYPE_CHECKING:
     from ravlm.heads.generation import GenerationHead
@@ -53,7 +54,7 @@ def build_output(
 
     Raises:
         ConfigError: sizes do not fit.
-        FormatError: a pre-trained decoder can't be used.
+        PathError, HubError, FormatError: a pre-trained decoder can't be had, or used.
     """
     if isinstance(config, CandidatesConfig):
         closed = ClassificationHead(width=width, vocabulary=vocabulary)
@@ -86,8 +87,9 @@ def _generation(
     else:
         from ravlm.encoders.transformers_tokenizer import load_tokenizer
 
-        decoder = pretrained_decoder(Path(config.decoder))
-        backend = load_tokenizer(Path(config.decoder)).backend_tokenizer
+        folder = fetch(config.decoder, config.revision).folder
+        decoder = pretrained_decoder(folder)
+        backend = load_tokenizer(folder).backend_tokenizer
         tokens = AnswerTokenizer(backend, mark=int(decoder.config.eos_token_id))
     return GenerationHead(width=width, decoder=decoder, tokens=tokens, longest=config.longest, beams=config.beams)
 
@@ -108,18 +110,17 @@ def output_faults(config: OutputConfig, width: int | None) -> list[str]:
         if width is not None and width % heads:
             return [f"the fusion's width {width} can't be split into the decoder's {heads} heads: choose a multiple"]
         return []
-    return _decoder_faults(Path(config.decoder), config.longest)
+    return _decoder_faults(config.decoder, config.revision, config.longest)
 
 
-def _decoder_faults(folder: Path, longest: int) -> list[str]:
+def _decoder_faults(source: str, revision: str | None, longest: int) -> list[str]:
     try:
-        about = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        found = "no such folder" if not folder.is_dir() else f"{type(error).__name__} when its {CONFIG} is read"
-        return [f"decoder: {str(folder)!r} is no model's folder ({found}). Give one that save_pretrained wrote"]
-    kind = about.get("model_type") if isinstance(about, dict) else None
+        about = read_config(fetch(source, revision).folder)
+    except RavlmError as error:
+        return [f"decoder: {error}"]
+    kind = about.get("model_type")
     if kind != "gpt2":
-        return [f"decoder: {str(folder)!r} holds a {kind!r}; a 'gpt2' can be used"]
+        return [f"decoder: {source!r} holds a {kind!r}; a 'gpt2' can be used"]
     places = about.get("n_positions", 1024)
     return [f"longest is {longest} tokens; the decoder has {places} places"] * (longest > places)
 
