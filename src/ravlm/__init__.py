@@ -24,14 +24,20 @@ _HOME = {
     "Entry": "ravlm.records",
     "Extractor": "ravlm.encoders.features.extract",
     "FeatureCache": "ravlm.encoders.features.cache",
+    "FeatureFusion": "ravlm.fusion.feature",
+    "GenerationHead": "ravlm.heads.generation",
+    "HierarchicalFusion": "ravlm.fusion.hierarchical",
     "Hit": "ravlm.records",
     "HybridRetriever": "ravlm.retrieval.hybrid",
     "ImageRetriever": "ravlm.retrieval.picture",
+    "InteractionFusion": "ravlm.fusion.interaction",
     "JointEncoder": "ravlm.encoders.joint",
     "KnowledgeBase": "ravlm.knowledge.store",
     "LateInteractionRetriever": "ravlm.retrieval.late.retriever",
+    "MultiLabelHead": "ravlm.heads.multilabel",
     "Query": "ravlm.records",
     "RavlmError": "ravlm.errors",
+    "RegressionHead": "ravlm.heads.regression",
     "RetrievalAugmentedVLM": "ravlm.model.vlm",
     "TfidfRetriever": "ravlm.retrieval.tfidf",
     "TimmVisualEncoder": "ravlm.encoders.timm_visual",
@@ -66,8 +72,14 @@ if TYPE_CHECKING:
     from ravlm.encoders.transformers_visual import TransformersVisualEncoder as TransformersVisualEncoder
     from ravlm.errors import RavlmError as RavlmError
     from ravlm.fusion.attention import AttentionFusion as AttentionFusion
+    from ravlm.fusion.feature import FeatureFusion as FeatureFusion
+    from ravlm.fusion.hierarchical import HierarchicalFusion as HierarchicalFusion
+    from ravlm.fusion.interaction import InteractionFusion as InteractionFusion
     from ravlm.heads.candidates import CandidateHead as CandidateHead
     from ravlm.heads.classification import ClassificationHead as ClassificationHead
+    from ravlm.heads.generation import GenerationHead as GenerationHead
+    from ravlm.heads.multilabel import MultiLabelHead as MultiLabelHead
+    from ravlm.heads.regression import RegressionHead as RegressionHead
     from ravlm.knowledge.store import KnowledgeBase as KnowledgeBase
     from ravlm.model.vlm import RetrievalAugmentedVLM as RetrievalAugmentedVLM
     from ravlm.records import Answer as Answer

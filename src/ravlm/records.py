@@ -158,6 +158,18 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """The type of an answer: any text, a number (in `unit`, where it is given), or one of `choices`.
+
+    It is the asker's to say. An evaluation that takes it from the right answer tells the model what it should find.
+    """
+
+    number: bool = False
+    unit: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Support:
     """Where an answer stands: the hit's place in its row, the range of characters in its passage, the probability."""
 
@@ -171,7 +183,7 @@ class Decoded:
     """An output layer's answer to one question, before it is put together with the knowledge base's titles.
 
     `alternatives` are the best answers with their probabilities, the answer itself first; `support` is empty where
-    the answer was not read out of a passage.
+    the answer was not read out of a passage. `interval` is where a number is nine times in ten, in its unit.
     """
 
     text: str
@@ -179,6 +191,7 @@ class Decoded:
     abstained: bool
     support: tuple[Support, ...]
     alternatives: tuple[tuple[str, float], ...]
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +214,8 @@ class Answer:
     """A model's answer. `confidence` is a probability in [0, 1]; `abstained` says that nothing found answers it.
 
     `weights` are the fusion's weights over image, question and knowledge where the mode has them; `alternatives`
-    are the next best answers with their probabilities; `timings` are seconds by step. `version` is that of the
+    are the next best answers with their probabilities; `interval` is where a number that was estimated, not read, is
+    nine times in ten, in its unit; `timings` are seconds by step. `version` is that of the
     knowledge base that was answered from, `behind` how many versions newer the base was when the answer was given.
     """
 
@@ -211,6 +225,7 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     hits: tuple[Hit, ...] = ()
     alternatives: tuple[tuple[str, float], ...] = ()
+    interval: tuple[float, float] | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     version: int = 0

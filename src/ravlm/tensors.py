@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
-from ravlm.records import Hit, Passage
+from ravlm.records import Hit, Passage, Wanted
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Batch:
     """What the model reads at once: `images` [b, c, y, x] in 0..255, tokenised questions, and the questions as text.
 
     `seen` is what the visual encoder made of the images before, where it stands still; it is not asked again then, and
-    the images may be without pixels, [b, c, 0, 0].
+    the images may be without pixels, [b, c, 0, 0]. `wanted` is the type of each question's answer, where it is known.
     """
 
     images: Num[Tensor, "b c y x"]
@@ -50,6 +50,7 @@ class Batch:
     questions: Sequence[str]
     languages: Sequence[str]
     seen: Encoded | None = None
+    wanted: Sequence[Wanted] | None = None
 
 
 class Kind(IntEnum):

@@ -78,6 +78,15 @@ def test_probabilities_of_several_right_outcomes_are_added():
     assert negative_log_likelihood(seen, 1.5) == pytest.approx(-math.log(float(p[0] + p[1])))
 
 
+def test_a_variance_before_anything_was_seen_leaves_doubt_where_all_is_right() -> None:
+    logits = torch.tensor([[2.0, 0.0]] * 10)
+    observed = Observed(logits, torch.tensor([[True, False]] * 10), torch.zeros(0))
+    assert fit_temperature(observed) < 0.2
+    t = fit_temperature(observed, variance=1.0)
+    at_the_minimum = 2 / t * torch.sigmoid(torch.tensor(-2 / t)).item() + math.log(t) / 10
+    assert at_the_minimum == pytest.approx(0.0, abs=1e-4)
+
+
 def test_it_stays_within_its_bounds_and_is_1_where_nothing_was_seen():
     sure = observed(torch.tensor([[5.0, 0.0]]), torch.tensor([0]))
     assert 0.02 <= fit_temperature(sure) < 0.03

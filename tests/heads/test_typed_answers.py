@@ -14,8 +14,8 @@ from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.classification import ClassificationHead
 from ravlm.heads.read_answers import ReadAnswer, ReadAnswers
 from ravlm.heads.targets import Targets
-from ravlm.heads.wanted import Wanted, quantity
-from ravlm.records import Example, Support
+from ravlm.heads.wanted import key_of, quantity
+from ravlm.records import Example, Support, Wanted
 from ravlm.tensors import Kind
 
 TEXT = ["Roma has 2.5 km2 and 25 parks.", "The seat: roma, on 2.5 hills."]
@@ -62,7 +62,7 @@ def decode(one, prediction, found, *wanted):
     ],
 )
 def test_which_texts_are_the_same_answer_and_which_are_none(wanted, text, key):
-    assert wanted.key(text) == key
+    assert key_of(wanted, text) == key
 
 
 def test_a_quantity_keeps_its_unit():
@@ -219,7 +219,7 @@ def test_the_temperature_makes_confidence_the_share_of_right_answers():
         Validated(prediction, nobody, found, [Example("q", (), "?", "answers", answers=(answer,))])
         for answer in ["Roma"] * 9 + ["25"]
     ]
-    found_temperature = calibrate(one, lambda: batches).temperature
+    found_temperature = calibrate(one, lambda: batches, variance=math.inf).temperature
     assert found_temperature == pytest.approx(math.log(3) / math.log(9), rel=1e-3)
     assert decode(one, prediction, found).confidence == pytest.approx(0.9, abs=1e-3)
 

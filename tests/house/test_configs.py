@@ -12,13 +12,17 @@ from ravlm.training.config import RunConfig, read_run_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = [
+    "classification.toml",
     "default.toml",
     "feature-fusion.toml",
     "gated-fusion.toml",
+    "generation.toml",
     "grocery.toml",
     "hierarchical-fusion.toml",
     "interaction-fusion.toml",
+    "labels.toml",
     "multi-head-fusion.toml",
+    "regression.toml",
     "weighted-sum-fusion.toml",
 ]
 

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ravlm.encoders.pictures import stack_pictures
 from ravlm.errors import QuestionError
+from ravlm.heads.wanted import ANYTHING
 from ravlm.knowledge.passages import guess_language, sentence_around
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.folder import INDEX, load_model
 from ravlm.model.indexes import follow
 from ravlm.model.vlm import Output, RetrievalAugmentedVLM
-from ravlm.records import Answer, Citation, Decoded, Hit, Piece
+from ravlm.records import Answer, Citation, Decoded, Hit, Piece, Wanted
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.regions import middle
@@ -31,11 +32,12 @@ MODALITIES = ("image", "question", "knowledge")
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about a picture."""
+    """A question about a picture, and the type of its answer where it is known."""
 
     image: Image.Image
     question: str
     language: str
+    wanted: Wanted = ANYTHING
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,19 @@ class Answerer:
         if self._index is not None:
             self._images.save(self._index)
 
-    def ask(self, image: Image.Image, question: str, language: str | None = None, *, follow: bool = True) -> Answer:
+    def ask(
+        self,
+        image: Image.Image,
+        question: str,
+        language: str | None = None,
+        *,
+        wanted: Wanted = ANYTHING,
+        follow: bool = True,
+    ) -> Answer:
         """Answer one question about one picture, from the newest version of the knowledge.
 
-        With `follow` off, the version last refreshed to is answered from; the answer says how far it is behind.
+        `wanted` is the type of the answer; output layers that read answers out of passages keep to it. With `follow`
+        off, the version last refreshed to is answered from; the answer says how far it is behind.
 
         Raises:
             QuestionError: the question is empty or longer than `LONGEST_QUESTION` characters.
@@ -108,7 +119,7 @@ class Answerer:
         if follow:
             self.refresh()
         refreshed = time.perf_counter()
-        asked = [Asked(image, question, language or guess_language(question))]
+        asked = [Asked(image, question, language or guess_language(question), wanted)]
         found = self.find(asked)
         located = time.perf_counter()
         answer = self.answer(asked, found.seen, found.hits)[0]
@@ -152,6 +163,7 @@ class Answerer:
             questions=questions,
             languages=[a.language for a in asked],
             seen=seen,
+            wanted=[a.wanted for a in asked],
         )
         output = self.model(batch, hits)
         decoded = self.model.decode(output)
@@ -196,6 +208,7 @@ class Answerer:
             citations=tuple(citations),
             hits=tuple(hits),
             alternatives=decoded.alternatives,
+            interval=decoded.interval,
             weights=named,
         )
 

@@ -15,6 +15,7 @@ def answer_lines(
     citations: Sequence[Mapping[str, Any]],
     weights: Mapping[str, float],
     alternatives: Sequence[tuple[str, float]],
+    interval: tuple[float, float] | None = None,
 ) -> Iterator[str]:
     """The lines. A citation has the fields of `records.Citation`; the answer stands in [brackets] in its sentence."""
     from ravlm.evaluation.report.marking import mark
@@ -24,6 +25,8 @@ def answer_lines(
         yield f"The best guess would be {one_line(text)!r}, with confidence {confidence:.2f}."
     else:
         yield f"{one_line(text)}   (confidence {confidence:.2f})"
+    if interval is not None:
+        yield f"Estimated: nine times in ten between {interval[0]:,.4g} and {interval[1]:,.4g}."
     for number, citation in enumerate(citations, 1):
         before, answer, after = mark(citation["text"], tuple(citation["span"]), citation["sentence"])
         where = ", ".join(one_line(part) for part in (citation["title"], citation["section"]) if part)

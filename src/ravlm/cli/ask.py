@@ -11,10 +11,12 @@ from ravlm.cli.console import emit_json, examples, say, warn
 
 if TYPE_CHECKING:
     from ravlm.answering.answerer import Answerer
+    from ravlm.records import Wanted
 
 EPILOG = examples(
     'ravlm ask model photo.jpg "What is the capital of this country?"',
     'ravlm ask model photo.jpg "这个国家的首都是哪里？" --json',
+    'ravlm ask model photo.jpg "Which one is the capital?" --choice Lima --choice Quito',
 )
 
 
@@ -24,6 +26,11 @@ def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="In quotes.")],
     *,
     language: Annotated[str | None, typer.Option(help="The question's language; else zh or en, as it looks.")] = None,
+    choice: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Answer with one of these; repeat it for each.")
+    ] = None,
+    number: Annotated[bool, typer.Option("--number", help="Answer with a number.")] = False,
+    unit: Annotated[str | None, typer.Option(help="The number's unit.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Answer a question about a picture from the newest version of the model's knowledge base."""
@@ -35,9 +42,10 @@ def ask(
     from ravlm.answering.answerer import Answerer, check_question
 
     check_question(question)
+    wanted = wanted_of(choice or [], number=number, unit=unit)
     picture = read_image(image)
     answerer = Answerer.open(model)
-    answer = answerer.ask(picture, question, language)
+    answer = answerer.ask(picture, question, language, wanted=wanted)
     _keep_index(answerer, model)
     if answer.behind:
         warn(f"The knowledge base has changed since: this is of version {answer.version}. Ask again.")
@@ -49,11 +57,32 @@ def ask(
         answer.confidence,
         abstained=answer.abstained,
         citations=[asdict(citation) for citation in answer.citations],
+        interval=answer.interval,
         weights=answer.weights,
         alternatives=answer.alternatives,
     )
     for line in lines:
         say(line)
+
+
+def wanted_of(choices: list[str], *, number: bool, unit: str | None) -> "Wanted":
+    """The type of the answer, as it was asked for.
+
+    Raises:
+        QuestionError: the options contradict each other, or there is one choice alone, twice the same, or an empty one.
+    """
+    from ravlm.errors import QuestionError
+    from ravlm.records import Wanted
+
+    if choices and (number or unit is not None):
+        raise QuestionError(
+            "--choice gives the answers to choose from; --number and --unit ask for any number. Leave one out."
+        )
+    if choices and (len({c.strip() for c in choices} - {""}) < max(len(choices), 2)):
+        raise QuestionError(
+            f"--choice was given {choices}: give two or more different answers, each with its own --choice."
+        )
+    return Wanted(number=number or unit is not None, unit=unit, choices=tuple(choices))
 
 
 def _keep_index(answerer: "Answerer", model: Path) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ravlm.cli.console import duration, emit_json, examples, progress, say, warn
+from ravlm.cli.console import counted, duration, emit_json, examples, progress, say, warn
 
 if TYPE_CHECKING:
     from ravlm.encoders.features.cache import FeatureCache
+    from ravlm.heads.calibration import Calibration
     from ravlm.training.config import RunConfig
 
 STOPPED = 130
@@ -76,7 +77,18 @@ def train(
         emit_json({"model": str(out), **about, "seconds": trained.seconds, "curve": trained.curve})
     else:
         say(f"Wrote {out}: a model with its knowledge base, trained in {duration(trained.seconds['training'])}.")
+        if trained.calibration is not None:
+            say(_told(trained.calibration))
         say(f"Next: {shlex.join(['ravlm', 'evaluate', str(out), '--data', str(data), '--out', f'{out}-run'])}")
+
+
+def _told(calibration: "Calibration") -> str:
+    """What validation showed of the model's confidence."""
+    asked = f"{counted(calibration.questions, 'decision', 'decisions')} of validation"
+    if calibration.threshold == 0.0:
+        return f"Its confidence was fitted to {asked}."
+    least = "it declines them all" if calibration.threshold > 1.0 else f"it answers from {calibration.threshold:.2f} on"
+    return f"Its confidence was fitted to {asked}; to keep the risk, {least}."
 
 
 def _cache(folder: Path) -> "FeatureCache":

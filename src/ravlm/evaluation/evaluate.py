@@ -27,7 +27,7 @@ from ravlm.grading import normalise
 from ravlm.knowledge.passages import passages
 from ravlm.knowledge.rows import picture_id
 from ravlm.knowledge.store import KnowledgeBase
-from ravlm.records import Answer, Example, Hit, Passage
+from ravlm.records import Answer, Example, Hit, Passage, Wanted
 from ravlm.safe.images import decode_image, read_image_bytes
 
 AT_ONCE = 64  # questions a batch
@@ -69,7 +69,10 @@ def evaluate(
     answers: dict[EvidenceKind, list[RunAnswer]] = {kind: [] for kind in kinds if kind != "prior"}
     for some in _batches(examples):
         bytes_of = [read_image_bytes(dataset.image_path(e.images[0])) for e in some]
-        asked = [Asked(decode_image(b), e.question or "", e.language) for b, e in zip(bytes_of, some, strict=True)]
+        asked = [
+            Asked(decode_image(b), e.question or "", e.language, Wanted(choices=e.choices))
+            for b, e in zip(bytes_of, some, strict=True)
+        ]
         began = time.perf_counter()
         found = answerer.find(asked)
         seconds = (time.perf_counter() - began) / len(some)

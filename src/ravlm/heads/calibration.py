@@ -74,6 +74,10 @@ class CalibratedHead(nn.Module, ABC):
         self.threshold = 0.0
 
     @abstractmethod
+    def loss(self, prediction: Any, targets: Any) -> Tensor:
+        """A scalar to be made small."""
+
+    @abstractmethod
     def decode(self, prediction: Any, knowledge: Knowledge) -> list[Decoded]:
         """The best answer to each question."""
 
@@ -132,23 +136,36 @@ class CalibratedHead(nn.Module, ABC):
         )
 
 
+def calibrated(output_layer: object) -> CalibratedHead:
+    """The output layer as one with a confidence that can be calibrated.
+
+    Raises:
+        TypeError: it has none.
+    """
+    if not isinstance(output_layer, CalibratedHead):
+        raise TypeError(f"a {type(output_layer).__name__} has no confidence that could be calibrated")
+    return output_layer
+
+
 def calibrate(
     head: CalibratedHead,
     validation: Callable[[], Iterable[Validated]],
     *,
     risk: float | None = None,
     delta: float | None = None,
+    variance: float = 1.0,
 ) -> Calibration:
     """Fit a head's temperature on validation, then its threshold where a `risk` is given, and set both.
 
     `validation` is asked twice for the batches, so that none need be kept: the second time they are decoded with the
     temperature found. Only answers that the head would give anyway count for the threshold. `risk` and `delta`: see
-    `fit_threshold`.
+    `fit_threshold`; `variance`: see `fit_temperature`, which without it would leave no doubt about anything, T = 0,
+    where all of validation is right.
     """
     with torch.no_grad():
         seen = [head.observe(v) for v in validation()]
         observed = _joined(seen)
-        temperature = fit_temperature(observed)
+        temperature = fit_temperature(observed, variance=variance)
         head.set_calibration(temperature=temperature)
         threshold = 0.0
         if risk is not None:
@@ -169,11 +186,12 @@ def calibrate(
     )
 
 
-def fit_temperature(observed: Observed) -> float:
-    """The temperature with the least -log likelihood, between 0.02 and 50; 1 where nothing was observed.
+def fit_temperature(observed: Observed, *, variance: float = math.inf) -> float:
+    """The likeliest temperature, between 0.02 and 50; 1 where nothing was observed.
 
     Guo et al. 2017, section 4.2. The best of a grid, then Brent's method beside it: with several right outcomes the
-    loss is no convex function of 1 / T.
+    loss is no convex function of 1 / T. A finite `variance` is that of log T around 0 before anything was observed:
+    with n questions (log T)^2 / (2 n variance) is added to the mean -log likelihood.
 
     Raises:
         ValueError: a question has no right outcome.
@@ -183,16 +201,16 @@ def fit_temperature(observed: Observed) -> float:
         raise ValueError(f"question {row} has no right outcome: leave it out, or mark the outcome that is no answer")
     if not len(observed.logits) and not len(observed.residuals):
         return 1.0
+    n = max(len(observed.logits), len(observed.residuals))
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(observed, math.exp(log_temperature)) + log_temperature**2 / (2 * n * variance)
+
     grid = np.linspace(math.log(_LOWEST), math.log(_HIGHEST), _GRID)
-    losses = [negative_log_likelihood(observed, math.exp(t)) for t in grid]
+    losses = [loss(t) for t in grid]
     best = int(np.argmin(losses))
     around = (grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)])
-    found = minimize_scalar(
-        lambda t: negative_log_likelihood(observed, math.exp(t)),
-        bounds=around,
-        method="bounded",
-        options={"xatol": 1e-7},
-    )
+    found = minimize_scalar(loss, bounds=around, method="bounded", options={"xatol": 1e-7})
     return math.exp(found.x)
 
 

@@ -14,8 +14,8 @@ from ravlm.heads.choices import choose
 from ravlm.heads.classification import ALTERNATIVES, ClassificationHead, ClassPrediction
 from ravlm.heads.read_answers import ReadAnswers, read_answers
 from ravlm.heads.targets import Targets
-from ravlm.heads.wanted import ANYTHING, Wanted
-from ravlm.records import Decoded
+from ravlm.heads.wanted import ANYTHING, key_of
+from ravlm.records import Decoded, Wanted
 from ravlm.tensors import Batch, Fused, Kind, Knowledge, masked_softmax
 
 _BEST_SPANS = 64
@@ -106,7 +106,7 @@ class CandidateHead(CalibratedHead):
         there = span_mask(knowledge, self.max_span)  # [b, k, p, w]
         none = self.none(fused.pooled).float() - self.doubt * of_entry  # [b, e]
         spans, none = by_entry(spans, there, none, knowledge.entry, self.gain * of_entry)
-        return CandidatePrediction(spans, none, self.vocabulary(fused, knowledge, batch))
+        return CandidatePrediction(spans, none, self.vocabulary(fused, knowledge, batch), batch.wanted)
 
     def loss(self, prediction: CandidatePrediction, targets: Targets) -> Float[Tensor, ""]:
         """-log of the probability of all right spans together, or of "none of these" where no span is right.
@@ -188,7 +188,7 @@ class CandidateHead(CalibratedHead):
         """The vocabulary's prediction, where a number is wanted of its numbers alone, if it has any."""
         other = torch.zeros(prediction.logits.shape, dtype=torch.bool)
         for sort in {sort for sort in wanted if sort.number}:
-            words = torch.tensor([sort.key(answer) is None for answer in self.vocabulary.vocabulary])
+            words = torch.tensor([key_of(sort, answer) is None for answer in self.vocabulary.vocabulary])
             other[[given == sort for given in wanted]] = words & ~words.all()
         lowest = torch.finfo(prediction.logits.dtype).min
         return ClassPrediction(prediction.logits.masked_fill(other.to(prediction.logits.device), lowest))

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ravlm.heads.read_answers import ReadAnswer, ReadAnswers
-from ravlm.heads.wanted import Wanted
-from ravlm.records import Decoded
+from ravlm.heads.wanted import key_of
+from ravlm.records import Decoded, Wanted
 
 
 def choose(
@@ -27,9 +27,9 @@ def choose(
     wanted = Wanted(choices=tuple(choices))
     by_heart = dict.fromkeys(choices, 0.0)
     for text, probability in vocabulary:
-        if (choice := wanted.key(text)) is not None:
+        if (choice := key_of(wanted, text)) is not None:
             by_heart[str(choice)] += probability
-    spoken = {str(wanted.key(answer.text)): answer for answer in read.answers}
+    spoken = {str(key_of(wanted, answer.text)): answer for answer in read.answers}
     said = {choice: spoken.get(choice, ReadAnswer(choice, 0.0)) for choice in choices}
     mass = {choice: answer.probability + read.none * by_heart[choice] for choice, answer in said.items()}
     whole = sum(mass.values())

@@ -60,6 +60,11 @@ class GenerationDecoder(GPT2PreTrainedModel, GenerationMixin):  # type: ignore[m
         """That of the memory's tokens."""
         return int(self.config.n_embd)
 
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """The weights that did not begin at random."""
+        named = self.named_parameters() if self.origin is not None else ()
+        return [weight for name, weight in named if not any(part in name for part in _NEW)]
+
     def get_input_embeddings(self) -> nn.Embedding:
         words: nn.Embedding = self.transformer.wte
         return words
@@ -196,6 +201,20 @@ def pretrained_decoder(folder: Path, *, copies: bool = False) -> GenerationDecod
     decoder.origin = str(folder)
     found_decoder: GenerationDecoder = decoder
     return found_decoder
+
+
+def outline_decoder(folder: Path) -> GenerationDecoder:
+    """A decoder by its `config.json` alone, with fresh weights: those that will be loaded take their place.
+
+    Raises:
+        FormatError: it is no configuration of a GPT-2.
+    """
+    try:
+        return GenerationDecoder(GPT2Config.from_json_file(folder / "config.json"))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"The decoder in {folder} can't be used: {words_of(error)}. Copy the model's folder again."
+        ) from error
 
 
 @contextmanager

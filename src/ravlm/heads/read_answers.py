@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ravlm.heads.wanted import Wanted
-from ravlm.records import Decoded, Support
+from ravlm.heads.wanted import key_of
+from ravlm.records import Decoded, Support, Wanted
 from ravlm.tensors import Knowledge
 
 
@@ -104,7 +104,7 @@ def read_answers(
             continue
         first, last = offsets[k][p][0], offsets[k][p + width][1]
         text = passage.text[first:last]
-        if (key := wanted.key(text)) is None:  # punctuation alone, or not of the type
+        if (key := key_of(wanted, text)) is None:  # punctuation alone, or not of the type
             tail += probability
             continue
         texts.setdefault(key, text)

@@ -81,8 +81,8 @@ class RegressionHead(CalibratedHead):
         for name in ("size", "centre", "deviation", "spread"):
             values = [getattr(unit, name) for unit in units]
             self.register_buffer(name, torch.tensor(values, dtype=torch.float64).float())
-        self.register_buffer("decimals", torch.tensor([unit.decimals for unit in units]))
-        self.register_buffer("nonnegative", torch.tensor([unit.nonnegative for unit in units]))
+        self.register_buffer("decimals", torch.tensor([unit.decimals for unit in units], dtype=torch.int64))
+        self.register_buffer("nonnegative", torch.tensor([unit.nonnegative for unit in units], dtype=torch.bool))
 
     @property
     def scales(self) -> list[UnitScale]:
@@ -129,7 +129,8 @@ class RegressionHead(CalibratedHead):
         for row in self.quantities(prediction):
             confidence = row[0].probability
             alternatives = tuple((quantity.text, quantity.probability) for quantity in row[:ALTERNATIVES])
-            decoded.append(Decoded(row[0].text, confidence, confidence < self.threshold, (), alternatives))
+            interval = (row[0].low, row[0].high)
+            decoded.append(Decoded(row[0].text, confidence, confidence < self.threshold, (), alternatives, interval))
         return decoded
 
     def observed(self, prediction: NumberPrediction, targets: NumberTargets, knowledge: Knowledge) -> Observed:

@@ -1,46 +1,33 @@
-"""What kind of answer a question wants, where that is known."""
+"""Which texts can be the answer that a question wants, and which of them say the same."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ravlm.grading import normalise, parse_number
+from ravlm.records import Wanted
 
 Key = str | tuple[float, str]
+ANYTHING = Wanted()
 _TAIL = re.compile(r"\d\s*((?:[^\W\d_]|[%‰°])\S*)\s*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The type of the answer: any text, a number (in `unit`, where it is given), or one of `choices`.
+def key_of(wanted: Wanted, text: str) -> Key | None:
+    """What all texts that say the same answer share; None where the text can't be the answer.
 
-    It is the asker's to say. An evaluation that takes it from the right answer tells the model what it should find.
+    Numbers are the same when they are equal, with or without their unit; the key of a choice is that choice.
+
+    >>> key_of(Wanted(number=True), "29,743 km²"), key_of(Wanted(number=True), "Rome")
+    ((29743.0, ''), None)
+    >>> key_of(Wanted(choices=("Oslo", "Rome")), "rome!"), key_of(ANYTHING, "The Hague")
+    ('Rome', 'hague')
     """
-
-    number: bool = False
-    unit: str | None = None
-    choices: tuple[str, ...] = ()
-
-    def key(self, text: str) -> Key | None:
-        """What all texts that say the same answer share; None where the text can't be the answer.
-
-        Numbers are the same when they are equal, with or without their unit; the key of a choice is that choice.
-
-        >>> Wanted(number=True).key("29,743 km²"), Wanted(number=True).key("Rome")
-        ((29743.0, ''), None)
-        >>> Wanted(choices=("Oslo", "Rome")).key("rome!"), Wanted().key("The Hague")
-        ('Rome', 'hague')
-        """
-        if self.choices:
-            said = _identity(text)
-            return next((choice for choice in self.choices if _identity(choice) == said), None)
-        if self.number:
-            found = quantity(text) if self.unit is None else _in(text, self.unit)
-            return None if found is None else (found[0], "")
-        return normalise(text) or None
-
-
-ANYTHING = Wanted()
+    if wanted.choices:
+        said = _identity(text)
+        return next((choice for choice in wanted.choices if _identity(choice) == said), None)
+    if wanted.number:
+        found = quantity(text) if wanted.unit is None else _in(text, wanted.unit)
+        return None if found is None else (found[0], "")
+    return normalise(text) or None
 
 
 @lru_cache(maxsize=50_000)

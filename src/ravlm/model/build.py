@@ -1,17 +1,18 @@
 """A configuration and two encoders become a model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
 from ravlm.fusion.attention import AttentionFusion
 from ravlm.fusion.feature import FeatureFusion
 from ravlm.fusion.hierarchical import HierarchicalFusion
 from ravlm.fusion.interaction import InteractionFusion
-from ravlm.heads.candidates import CandidateHead
-from ravlm.heads.classification import ClassificationHead
-from ravlm.model.config import FusionConfig, InteractionFusionConfig, ModelConfig
+from ravlm.heads.units import UnitScale
+from ravlm.model.config import ModelConfig
+from ravlm.model.fusion_config import FusionConfig, InteractionFusionConfig
+from ravlm.model.outputs import build_output
 from ravlm.model.vlm import RetrievalAugmentedVLM
-from ravlm.protocols import FusionModule, LanguageEncoder, OutputLayer, VisualEncoder
+from ravlm.protocols import FusionModule, LanguageEncoder, VisualEncoder
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.tfidf import TfidfIndex
@@ -32,8 +33,13 @@ def build_model(
     vocabulary: Sequence[str],
     images: ImageIndex,
     passages: TfidfIndex,
+    scales: Sequence[UnitScale] = (),
+    decoder: Path | None = None,
 ) -> RetrievalAugmentedVLM:
-    """The model around two encoders, everything else with fresh weights (seed torch first for the same ones)."""
+    """The model around two encoders, everything else with fresh weights (seed torch first for the same ones).
+
+    `vocabulary`, `scales` and `decoder`: see `build_output`, which also says what is refused.
+    """
     retriever = EntityThenPassageRetriever(
         language_encoder=language,
         images=images,
@@ -43,10 +49,14 @@ def build_model(
         passages_per_entry=config.retriever.passages_per_entry,
     )
     fusion = build_fusion(config.fusion, visual=visual, language=language)
-    closed = ClassificationHead(width=config.fusion.width, vocabulary=vocabulary)
-    output: OutputLayer[Any, Any] = closed
-    if config.output.kind == "candidates":
-        output = CandidateHead(width=config.fusion.width, vocabulary=closed, max_span=config.output.max_span)
+    output = build_output(
+        config.output,
+        width=config.fusion.width,
+        vocabulary=vocabulary,
+        scales=scales,
+        language=language,
+        decoder=decoder,
+    )
     return RetrievalAugmentedVLM(visual, language, retriever, fusion, output)
 
 

@@ -2,17 +2,14 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-Positive = Annotated[int, Field(gt=0)]
+from ravlm.model.fusion_config import AttentionFusionConfig, FusionConfig
+from ravlm.model.output_config import CandidatesConfig, OutputConfig
+from ravlm.model.settings import Positive, Settings
+
 Trainable = Literal["none", "all"] | Positive
 """Which weights of an encoder learn: none, all, or its last n blocks."""
-
-
-class Settings(BaseModel):
-    """Settings where an unknown name or a wrong type is an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class CompactVisualConfig(Settings):
@@ -20,7 +17,7 @@ class CompactVisualConfig(Settings):
 
     kind: Literal["compact"] = "compact"
     image_size: Annotated[int, Field(ge=32, le=512)] = 64
-    channels: list[Positive] = [32, 64, 128, 256]
+    channels: list[Positive] = Field(default_factory=lambda: [32, 64, 128, 256])
     blocks: Positive = 1
     width: Positive = 256
 
@@ -63,7 +60,7 @@ class RandomVisualConfig(Settings):
 
     kind: Literal["timm", "transformers"]
     architecture: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     layer: int = -1
     image_size: Positive | None = None
     trainable: Trainable = "all"
@@ -111,7 +108,7 @@ class RandomLanguageConfig(Settings):
     kind: Literal["transformers"]
     architecture: str
     vocabulary: Positive = 4000
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     layer: int = -1
     pooling: Literal["class", "mean", "max", "last", "own"] | None = None
     longest: Positive | None = None
@@ -150,80 +147,6 @@ class RetrieverConfig(Settings):
     passages_per_entry: Positive = 8
 
 
-def _heads_fit(heads: int, info: ValidationInfo) -> int:
-    width = info.data.get("width")  # none where the width itself is refused
-    if width is not None and width % heads:
-        raise ValueError(f"width {width} can't be split into {heads} heads: choose a multiple of them")
-    return heads
-
-
-def _levels_fit(levels: list[str]) -> list[str]:
-    if not levels or levels != [level for level in _LEVELS if level in levels]:
-        raise ValueError(f"levels are one or more of {', '.join(_LEVELS)}, each once, from low to high")
-    return levels
-
-
-_LEVELS: tuple[Literal["feature", "attention", "decision"], ...] = ("feature", "attention", "decision")
-Heads = Annotated[Positive, AfterValidator(_heads_fit), Field(validate_default=True)]
-"""A number that the `width` declared before it is a multiple of."""
-
-
-class AttentionFusionConfig(Settings):
-    """The mission's attention over image, question and knowledge."""
-
-    kind: Literal["attention"] = "attention"
-    width: Positive = 96
-    heads: Heads = 1
-
-
-class FeatureFusionConfig(Settings):
-    """One vector of three, without attention."""
-
-    kind: Literal["feature"] = "feature"
-    width: Positive = 96
-    mode: Literal["concatenation", "weighted-sum", "gated"] = "concatenation"
-
-
-class InteractionFusionConfig(Settings):
-    """Layers of cross-attention between every pair of modalities."""
-
-    kind: Literal["interaction"] = "interaction"
-    width: Positive = 96
-    layers: Positive = 2
-    heads: Heads = 4
-
-
-class HierarchicalFusionConfig(Settings):
-    """Fusion at several levels, from low to high; `heads` are those of the attention level."""
-
-    kind: Literal["hierarchical"] = "hierarchical"
-    width: Positive = 96
-    levels: Annotated[list[Literal["feature", "attention", "decision"]], AfterValidator(_levels_fit)] = [*_LEVELS]
-    heads: Heads = 1
-
-
-def _fusion_kind(value: Any) -> str:
-    """The kind of a fusion's settings; attention where they don't say."""
-    return str(value.get("kind", "attention") if isinstance(value, dict) else getattr(value, "kind", "attention"))
-
-
-FusionConfig = Annotated[
-    Annotated[AttentionFusionConfig, Tag("attention")]
-    | Annotated[FeatureFusionConfig, Tag("feature")]
-    | Annotated[InteractionFusionConfig, Tag("interaction")]
-    | Annotated[HierarchicalFusionConfig, Tag("hierarchical")],
-    Discriminator(_fusion_kind),
-]
-
-
-class OutputConfig(Settings):
-    """The output layer. `max_span` is the longest candidate in tokens; `vocabulary` the most answers kept."""
-
-    kind: Literal["candidates", "classification"] = "candidates"
-    max_span: Positive = 32
-    vocabulary: Positive = 5000
-
-
 class ModelConfig(Settings):
     """The five parts."""
 
@@ -231,4 +154,4 @@ class ModelConfig(Settings):
     language: LanguageConfig = CompactLanguageConfig()
     retriever: RetrieverConfig = RetrieverConfig()
     fusion: FusionConfig = AttentionFusionConfig()
-    output: OutputConfig = OutputConfig()
+    output: OutputConfig = CandidatesConfig()

@@ -1,9 +1,10 @@
 """A model's folder: configuration and vocabulary as JSON, weights as safetensors, encoders, knowledge base, index.
 
-    config.json  model.safetensors  visual/  language/  knowledge/ (or knowledge.json)  index/
+    config.json  model.safetensors  visual/  language/  knowledge/ (or knowledge.json)  index/  decoder/
 
 `visual` and `language` are encoders' own folders, which `load_encoder` reads alone; `model.safetensors` has all other
-weights. `config.json` is written last: a folder without it is not a model yet.
+weights. `decoder` is there where a pre-trained one writes the answers: its configuration and tokeniser. `config.json`
+is written last: a folder without it is not a model yet.
 """
 
 import json
@@ -26,13 +27,15 @@ from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
 from ravlm.model.config import CompactLanguageConfig, CompactVisualConfig, ModelConfig, PretrainedConfig
 from ravlm.model.indexes import follow
+from ravlm.model.output_config import GenerationConfig
+from ravlm.model.outputs import save_decoder
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.retrieval.image import ImageIndex, Stamp
 from ravlm.retrieval.tfidf import TfidfIndex
 from ravlm.safe.files import write_bytes_atomic, write_text_atomic
 
 FORMAT = 2
-CONFIG, WEIGHTS, INDEX = ("config.json", "model.safetensors", "index")
+CONFIG, WEIGHTS, INDEX, DECODER = ("config.json", "model.safetensors", "index", "decoder")
 SIDES = ("visual", "language")
 _OWNED = tuple(f"{side}_encoder." for side in SIDES)  # weights that stand in the encoders' folders
 _FIRST = 1  # the format in which all weights stood in one file, and all encoders were compact
@@ -56,6 +59,8 @@ def save_model(
     state = {n: v.detach().cpu().contiguous() for n, v in model.state_dict().items() if not n.startswith(_OWNED)}
     write_bytes_atomic(folder / WEIGHTS, save(state))
     images.save(folder / INDEX)
+    if isinstance(config.output, GenerationConfig) and config.output.decoder is not None:
+        save_decoder(folder / DECODER, model.output_layer)
     about = {
         "format": FORMAT,
         "model": config.model_dump() | {side: _pinned(config, side, encoders[side]) for side in SIDES},
@@ -91,7 +96,13 @@ def load_model(
     empty = ImageIndex(torch.zeros(0, visual.pooled_width).numpy(), [], Stamp("", ""))
     passages = TfidfIndex([], question_words)
     model = build_model(
-        config, visual=visual, language=language, vocabulary=vocabulary, images=empty, passages=passages
+        config,
+        visual=visual,
+        language=language,
+        vocabulary=vocabulary,
+        images=empty,
+        passages=passages,
+        decoder=folder / DECODER,
     )
     _load_weights(folder, model, state, elsewhere=() if about["format"] == _FIRST else _OWNED)
     model.to(device or torch.device("cpu")).eval()

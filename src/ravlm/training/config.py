@@ -10,12 +10,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ravlm.errors import ConfigError, PathError
-from ravlm.model.config import FusionConfig, LanguageConfig, ModelConfig, Positive, Settings, VisualConfig
+from ravlm.model.config import LanguageConfig, ModelConfig, VisualConfig
+from ravlm.model.fusion_config import FusionConfig
+from ravlm.model.output_config import OutputConfig
+from ravlm.model.settings import Positive, Settings, Share
 
 _SIDES: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
-_PARTS: Mapping[str, Any] = {**_SIDES, "fusion": FusionConfig}  # those of several kinds
+_PARTS: Mapping[str, Any] = {**_SIDES, "fusion": FusionConfig, "output": OutputConfig}  # those of several kinds
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
@@ -95,9 +97,9 @@ def read_run_config(path: Path | None, *, seed: int | None = None) -> RunConfig:
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        faults = [_told(fault) for fault in error.errors()] + _encoder_faults(values)
+        faults = [_told(fault) for fault in error.errors()] + _part_faults(values)
         raise _refused(path, faults) from error
-    faults = _encoder_faults(values)
+    faults = _part_faults(values)
     if faults:
         raise _refused(path, faults)
     return config
@@ -146,12 +148,30 @@ def _readable(kinds: TypeAdapter[Any], settings: dict[str, Any]) -> Any:
         return kinds.validate_python({name: value for name, value in settings.items() if name not in wrong})
 
 
-def _encoder_faults(values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the encoders of a configuration, of those whose settings can be read at all."""
-    faults: list[str] = []
+def _part_faults(values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the parts of a configuration, of those whose settings can be read at all."""
     model = values.get("model")
+    return [] if not isinstance(model, dict) else _encoder_faults(model) + _output_faults(model)
+
+
+def _output_faults(model: Mapping[str, Any]) -> list[str]:
+    from ravlm.model.outputs import output_faults
+
+    try:
+        output = _readable(TypeAdapter(_PARTS["output"]), model.get("output", {}))
+    except (ValidationError, AttributeError):
+        return []  # told already
+    try:
+        width = TypeAdapter[Any](_PARTS["fusion"]).validate_python(model.get("fusion", {})).width
+    except ValidationError:
+        width = None
+    return [f"  model.output: {fault}" for fault in output_faults(output, width)]
+
+
+def _encoder_faults(model: Mapping[str, Any]) -> list[str]:
+    faults: list[str] = []
     for side, kinds in _SIDES.items():
-        settings = model.get(side) if isinstance(model, dict) else None
+        settings = model.get(side)
         if not isinstance(settings, dict) or settings.get("kind", "compact") == "compact":
             continue
         from ravlm.model.encoders import language_faults, visual_faults

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -61,13 +61,12 @@ def make_optimizers(
 
     With `matrices`, a learning rate, the weights of linear layers of more than one row are trained by Muon instead,
     whose steps have the same length in every direction (Jordan et al. 2024); the layer of classes, too.
-    With `pretrained`, a learning rate, it is that of all weights of encoders that did not begin at random.
+    With `pretrained`, a learning rate, it is that of all weights of encoders and decoders that did not begin at random.
     Each group keeps its highest rate as `initial_lr`.
     """
     modules = list(modules)
     parts = [part for module in modules for part in module.modules()]
-    brought = [part for part in parts if isinstance(part, Encoder) and part.origin is not None]
-    gentle = {id(p) for part in brought for p in part.parameters()} if pretrained is not None else set()
+    gentle = {id(p) for part in parts for p in _brought(part)} if pretrained is not None else set()
     linear = [part.weight for part in parts if isinstance(part, nn.Linear)]
     turned = {id(w) for w in linear if matrices is not None and min(w.shape) > 1 and w.requires_grad} - gentle
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
@@ -90,6 +89,14 @@ def make_optimizers(
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
     return optimizers
+
+
+def _brought(part: nn.Module) -> Iterable[nn.Parameter]:
+    """The weights that an encoder or a decoder did not begin with at random."""
+    if isinstance(part, Encoder):
+        return part.parameters() if part.origin is not None else ()
+    given: Callable[[], Iterable[nn.Parameter]] = getattr(part, "pretrained_parameters", tuple)
+    return given()
 
 
 class Average:

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ravlm.device import Precision, choose_device, precision_of
 from ravlm.encoders.base import Encoder
 from ravlm.encoders.features.cache import FeatureCache
 from ravlm.errors import ConfigError, PathError, TrainingError
+from ravlm.heads.calibration import Calibration
 from ravlm.knowledge.build import build
 from ravlm.knowledge.keep import keep_base
 from ravlm.knowledge.passages import passages
@@ -28,19 +29,21 @@ from ravlm.model.config import PretrainedConfig
 from ravlm.model.encoders import build_language_encoder, build_visual_encoder
 from ravlm.model.folder import CONFIG, save_model
 from ravlm.model.indexes import embed_pictures, follow
+from ravlm.model.output_config import RegressionConfig
 from ravlm.records import Entry, Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex, Stamp
 from ravlm.retrieval.tfidf import TfidfIndex, question_weights
 from ravlm.safe.files import write_text_atomic
 from ravlm.safe.images import decode_image
-from ravlm.tasks.vqa import answer_vocabulary
+from ravlm.tasks.teaching import known_answers, teachable
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
 from ravlm.training.config import RunConfig
 from ravlm.training.optim import hash_seed
 from ravlm.training.photos import Photos, kept_size, picture_pairs, read_photos, see_photos, seen_of, square_of, stretch
 from ravlm.training.read import Reading
 from ravlm.training.stages import Progress, Run, match, read
+from ravlm.training.validation import validate, validation_questions
 
 RUN = "run.json"
 _FEWEST = 2  # questions: batch normalisation needs two
@@ -49,10 +52,14 @@ _NEAREST = 10  # entries that each photo finds
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What a run took: seconds spent in the two stages and in all, and the learning curve."""
+    """What a run took: seconds spent in the two stages and in all, the learning curve, and what validation showed.
+
+    `calibration` is None where there was no validation question.
+    """
 
     seconds: dict[str, float]
     curve: list[dict[str, Any]]
+    calibration: Calibration | None
 
 
 def train(
@@ -84,13 +91,14 @@ def train(
     examples = dataset.split("train")
     given = None if knowledge is None else KnowledgeBase.open(knowledge)
     entries = dataset.knowledge() if given is None else _named(examples, given)
-    _check(examples, {entry.id: entry for entry in entries}, data)
+    questions = teachable(config.model.output, examples)
+    validation = validation_questions(config.model.output, dataset, config.training.seed)
+    _check(config, examples, questions, validation, {entry.id: entry for entry in entries}, data)
     brought = _brought(config)
     precision = _prepare(config, dataset, given, brought, out, resume)
     base = _base(dataset, given, out)
 
-    questions = _asked(examples)
-    vocabulary = answer_vocabulary(questions, config.model.output.vocabulary)
+    vocabulary, scales = known_answers(config.model.output, questions)
     question_words = question_weights([e.question or "" for e in questions])
     torch.manual_seed(hash_seed(config.training.seed, "weights"))
     visual = brought.get("visual") or build_visual_encoder(config.model.visual)
@@ -98,7 +106,12 @@ def train(
     empty = ImageIndex(torch.zeros(0, visual.pooled_width).numpy(), [], Stamp("", ""))
     parts: dict[str, Any] = {"visual": visual, "language": language}
     model = build_model(
-        config.model, **parts, vocabulary=vocabulary, images=empty, passages=TfidfIndex([], question_words)
+        config.model,
+        **parts,
+        vocabulary=vocabulary,
+        scales=scales,
+        images=empty,
+        passages=TfidfIndex([], question_words),
     )
     device = choose_device()
     model.to(device)
@@ -131,8 +144,10 @@ def train(
     reading = _reading(run, visual, photos, questions)
     curve = read(run, reading, curve, checkpoint)
     model.eval()
+    calibration = validate(run, config.model.output, dataset, validation, cache) if validation else None
     seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
     about = {**config.training.model_dump(), "ravlm": ravlm.__version__, "torch": torch.__version__, "curve": curve}
+    about["calibration"] = None if calibration is None else asdict(calibration)
     save_model(
         out,
         model,
@@ -144,24 +159,33 @@ def train(
     )
     (out / RUN).unlink()  # first: a run that is told by `config.json` to be over is not resumed
     shutil.rmtree(out / FOLDER)
-    return TrainingReport(seconds, curve)
+    return TrainingReport(seconds, curve, calibration)
 
 
-def _check(examples: Sequence[Example], entries: dict[str, Entry], data: Path) -> None:
+def _check(
+    config: RunConfig,
+    examples: Sequence[Example],
+    questions: Sequence[Example],
+    validation: Sequence[Example],
+    entries: dict[str, Entry],
+    data: Path,
+) -> None:
     pictured = any(entries[g].images for e in examples for g in e.entries if g in entries)
-    asked = len(_asked(examples))
+    asked = len(questions)
+    output = config.model.output
+    sort = "a number" if isinstance(output, RegressionConfig) else "an answer"
     if not pictured or asked < _FEWEST:
-        missing = "none of an entry that has a picture" if not pictured else f"{asked} that ask for an answer"
+        missing = "none of an entry that has a picture" if not pictured else f"{asked} that ask for {sort}"
         raise TrainingError(
             f"{data} can't be trained on: of the {len(examples)} examples in its train.jsonl there are {missing}. "
             "Picture matching learns from photos of entries that have pictures (`entries` and `images`), reading "
-            f"from at least {_FEWEST} questions with answers (captions are none). Add some."
+            f"from at least {_FEWEST} questions that ask for {sort} (captions don't). Add some."
         )
-
-
-def _asked(examples: Sequence[Example]) -> list[Example]:
-    """The examples that ask for an answer."""
-    return [e for e in examples if e.question is not None and e.kind != "captions"]
+    if output.risk is not None and not validation:
+        raise TrainingError(
+            f"model.output.risk is {output.risk}, and {data} has no validation question that asks for {sort}, on which "
+            "it could be kept. Add a val.jsonl, or leave risk out."
+        )
 
 
 def _named(examples: Sequence[Example], base: KnowledgeBase) -> list[Entry]:

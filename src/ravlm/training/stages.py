@@ -11,9 +11,10 @@ from torch import Generator, Tensor, nn
 
 from ravlm.device import autocast
 from ravlm.errors import TrainingError
+from ravlm.heads.calibration import calibrated
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.retrieval.entity import EntityThenPassageRetriever
-from ravlm.tasks.vqa import TargetFinder
+from ravlm.tasks.teaching import finder_for
 from ravlm.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
 from ravlm.training.config import MatchConfig, ReadConfig, TrainingConfig
 from ravlm.training.match import PicturePairs, augmented_pairs, contrastive_loss
@@ -67,7 +68,7 @@ def read(run: Run, reading: Reading, curve: Curve, checkpoint: Checkpoint | None
     parts = [trainable(part) for part in (model.fusion_module, model.output_layer)]
     trained = nn.ModuleList([*learning(encoder), *parts, run.retriever.picture, gain])
     eye = trainable(model.visual_encoder)
-    finder = TargetFinder(model.output_layer)
+    finder = finder_for(calibrated(model.output_layer))
     groups = reading.groups()
 
     def loss_of(step: int, generator: Generator) -> Tensor:

@@ -1,0 +1,141 @@
+"""Settings become output layers; what would be refused is told before any weights are loaded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+
+from ravlm.encoders.base import read_config
+from ravlm.encoders.tokenizer import read_tokenizer
+from ravlm.errors import ConfigError, RavlmError
+from ravlm.heads.calibration import CalibratedHead
+from ravlm.heads.candidates import CandidateHead
+from ravlm.heads.classification import ClassificationHead
+from ravlm.heads.multilabel import MultiLabelHead
+from ravlm.heads.regression import RegressionHead
+from ravlm.heads.units import UnitScale
+from ravlm.model.output_config import (
+    CandidatesConfig,
+    ClassificationConfig,
+    GenerationConfig,
+    LabelsConfig,
+    OutputConfig,
+)
+from ravlm.protocols import LanguageEncoder
+from ravlm.safe.files import write_text_atomic
+from ravlm.safe.hub import fetch
+
+if TYPE_CHECKING:
+    from ravlm.heads.generation import GenerationHead
+
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+_LAYERS, _HEADS = 2, 4  # of a decoder that begins at random
+
+
+def build_output(
+    config: OutputConfig,
+    *,
+    width: int,
+    vocabulary: Sequence[str],
+    scales: Sequence[UnitScale],
+    language: LanguageEncoder,
+    decoder: Path | None,
+) -> CalibratedHead:
+    """The output layer of a configuration (seed torch first for the same random weights).
+
+    Args:
+        config: its settings.
+        width: that of the fusion.
+        vocabulary: the answers, labels or units that training has seen.
+        scales: of the units, where they are not among the weights that will be loaded.
+        language: whose tokeniser a decoder that begins at random takes.
+        decoder: the folder that `save_decoder` wrote, of a decoder whose weights will be loaded.
+
+    Raises:
+        ConfigError: sizes do not fit.
+        PathError, HubError, FormatError: a pre-trained decoder can't be had, or used.
+    """
+    if isinstance(config, CandidatesConfig):
+        closed = ClassificationHead(width=width, vocabulary=vocabulary)
+        return CandidateHead(width=width, vocabulary=closed, max_span=config.max_span)
+    if isinstance(config, ClassificationConfig):
+        return ClassificationHead(width=width, vocabulary=vocabulary)
+    if isinstance(config, LabelsConfig):
+        return MultiLabelHead(width=width, vocabulary=vocabulary)
+    if isinstance(config, GenerationConfig):
+        return _generation(config, width, language, decoder)
+    return RegressionHead(
+        width=width, units=scales or [UnitScale(name) for name in vocabulary], tolerance=config.tolerance
+    )
+
+
+def _generation(
+    config: GenerationConfig, width: int, language: LanguageEncoder, saved: Path | None
+) -> "GenerationHead":
+    from ravlm.heads.generation import GenerationHead
+    from ravlm.heads.generation_decoder import compact_decoder, outline_decoder, pretrained_decoder
+    from ravlm.heads.generation_text import AnswerTokenizer
+
+    if config.decoder is None:
+        tokens = AnswerTokenizer(_backend(language))
+        sizes = {"layers": config.layers or _LAYERS, "heads": config.heads or _HEADS}
+        decoder = compact_decoder(tokens, width=width, longest=config.longest, **sizes)
+    elif saved is not None:
+        decoder = outline_decoder(saved)
+        tokens = AnswerTokenizer(read_tokenizer(saved / TOKENIZER), mark=int(decoder.config.eos_token_id))
+    else:
+        from ravlm.encoders.transformers_tokenizer import load_tokenizer
+
+        folder = fetch(config.decoder, config.revision).folder
+        decoder = pretrained_decoder(folder)
+        backend = load_tokenizer(folder).backend_tokenizer
+        tokens = AnswerTokenizer(backend, mark=int(decoder.config.eos_token_id))
+    return GenerationHead(width=width, decoder=decoder, tokens=tokens, longest=config.longest, beams=config.beams)
+
+
+def save_decoder(folder: Path, output: Any) -> None:
+    """Write what a pre-trained decoder needs beside its weights: its configuration and its tokeniser."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(folder / CONFIG, output.decoder.config.to_json_string())
+    write_text_atomic(folder / TOKENIZER, output.tokens.tokenizer.to_str())
+
+
+def output_faults(config: OutputConfig, width: int | None) -> list[str]:
+    """All that `build_output` would refuse in a model whose fusion has this width (None: it is refused itself)."""
+    if not isinstance(config, GenerationConfig):
+        return []
+    if config.decoder is None:
+        heads = config.heads or _HEADS
+        if width is not None and width % heads:
+            return [f"the fusion's width {width} can't be split into the decoder's {heads} heads: choose a multiple"]
+        return []
+    return _decoder_faults(config.decoder, config.revision, config.longest)
+
+
+def _decoder_faults(source: str, revision: str | None, longest: int) -> list[str]:
+    try:
+        about = read_config(fetch(source, revision).folder)
+    except RavlmError as error:
+        return [f"decoder: {error}"]
+    kind = about.get("model_type")
+    if kind != "gpt2":
+        return [f"decoder: {source!r} holds a {kind!r}; a 'gpt2' can be used"]
+    places = about.get("n_positions", 1024)
+    return [f"longest is {longest} tokens; the decoder has {places} places"] * (longest > places)
+
+
+def _backend(language: LanguageEncoder) -> Tokenizer:
+    """The tokeniser of a language encoder, as the `tokenizers` library has it.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    own = getattr(language, "tokenizer", None)
+    backend = getattr(own, "backend_tokenizer", own)
+    if not isinstance(backend, Tokenizer):
+        raise ConfigError(
+            f"The language encoder, a {type(language).__name__}, has no tokeniser of the `tokenizers` library that a "
+            "decoder could take. Choose another language encoder, or give a decoder's folder."
+        )
+    return backend
