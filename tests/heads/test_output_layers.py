@@ -126,6 +126,7 @@ def test_what_is_decoded_is_a_distribution(case):
         assert answer.alternatives[0] == (answer.text, pytest.approx(answer.confidence))
         assert all(0.0 <= p <= 1.0 for p in probabilities)
         assert sum(probabilities) <= 1.0 + 1e-6
+        assert probabilities == sorted(probabilities, reverse=True)
         assert len({text for text, _ in answer.alternatives}) == len(probabilities)
 
 

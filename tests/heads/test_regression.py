@@ -112,6 +112,18 @@ def test_the_loss_is_minus_the_log_density_of_unit_and_number():
     assert float(head().loss(NumberPrediction(units, location, scale), targets)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_alternatives_fall_and_are_never_likelier_than_the_answer():
+    many = [UnitScale.of(name, [1.0, 2.0, 5.0]) for name in ("a", "b", "c", "d")]
+    sureness = torch.tensor([[0.5, 0.01, 2.0, 0.3]])  # of the second, whose number is all but certain, most
+    prediction = NumberPrediction(torch.tensor([[1.0, 0.5, 0.4, 0.3]]), torch.zeros(1, 4), sureness)
+    one = head(*many)
+    (answer,) = one.decode(prediction, read(["x"]))
+    likely = {q.unit: q.probability for q in one.quantities(prediction)[0]}
+    assert likely["b"] > likely["a"] > likely["d"] > likely["c"]
+    assert [text.split()[1] for text, _ in answer.alternatives] == ["a", "d", "c"]
+    assert [p for _, p in answer.alternatives] == [likely["a"], likely["d"], likely["c"]]
+
+
 def test_it_says_the_median_with_its_unit_and_how_likely_it_is_within_tolerance():
     prediction = says(GRAMS.standardise(3.2), scale=0.3)
     (answer,) = head().decode(prediction, read(["x"]))

@@ -124,13 +124,18 @@ class RegressionHead(CalibratedHead):
         return found
 
     def decode(self, prediction: NumberPrediction, knowledge: Knowledge) -> list[Decoded]:
-        """The median in the likeliest unit; alternatives are the medians in the next likely ones."""
+        """The median in the likeliest unit; alternatives are the medians in other units.
+
+        A unit may be likelier and its number less sure, so that a number in a less likely unit has more of a chance to
+        be within tolerance. Such a number is left out: alternatives are never likelier than the answer.
+        """
         decoded = []
-        for row in self.quantities(prediction):
-            confidence = row[0].probability
-            alternatives = tuple((quantity.text, quantity.probability) for quantity in row[:ALTERNATIVES])
-            interval = (row[0].low, row[0].high)
-            decoded.append(Decoded(row[0].text, confidence, confidence < self.threshold, (), alternatives, interval))
+        for answer, *others in self.quantities(prediction):
+            less = sorted((q for q in others if q.probability <= answer.probability), key=lambda q: -q.probability)
+            alternatives = tuple((quantity.text, quantity.probability) for quantity in (answer, *less)[:ALTERNATIVES])
+            confidence = answer.probability
+            interval = (answer.low, answer.high)
+            decoded.append(Decoded(answer.text, confidence, confidence < self.threshold, (), alternatives, interval))
         return decoded
 
     def observed(self, prediction: NumberPrediction, targets: NumberTargets, knowledge: Knowledge) -> Observed:
