@@ -37,6 +37,7 @@ bench: venv
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fusions.py
 	$(BIN)/python benchmarks/grocery.py --base iconic
 	$(BIN)/python benchmarks/grocery.py --base photos
+	$(BIN)/python benchmarks/outputs.py
 	$(BIN)/python benchmarks/knowledge.py
 	$(BIN)/python benchmarks/survival.py
 	$(BIN)/python benchmarks/encoders.py

@@ -23,17 +23,30 @@ GROUPS = ("seen", "unseen")
 KINDS = ("numbers", "country", "other", "all")
 
 
+def make_model(source: Path, base: str, seed: int, distractors: Path | None, work: Path) -> tuple[Path, Path]:
+    """The dataset and the model of a base in `work`, made where they are not there already."""
+    data, model = (work / f"{name}-{base}" for name in ("grocery", "model"))
+    make_data(source, data, base, seed, distractors)
+    if not (model / "config.json").exists():
+        ravlm("train", CONFIG, "--data", data, "--out", model, "--seed", seed)
+    return data, model
+
+
+def make_data(source: Path, out: Path, base: str, seed: int, distractors: Path | None, ask: str = "facts") -> None:
+    """The dataset of a base that asks for facts or classes, made where it is not there already."""
+    more = ["--distractors", distractors] if distractors else []
+    if not out.exists():
+        options = ["--base", base, "--seed", seed, "--ask", ask, *more]
+        ravlm("dataset", "make", "grocery", source, "--out", out, *options)
+
+
 def measure(source: Path, base: str, seed: int, distractors: Path | None, work: Path) -> None:
     """Make the dataset, train, evaluate, verify with a replay, and keep the summary.
 
     What is in `work` already is not made again; the replay tells a run that another model made.
     """
-    data, model, run = (work / f"{name}-{base}" for name in ("grocery", "model", "run"))
-    more = ["--distractors", distractors] if distractors else []
-    if not data.exists():
-        ravlm("dataset", "make", "grocery", source, "--out", data, "--base", base, "--seed", seed, *more)
-    if not (model / "config.json").exists():
-        ravlm("train", CONFIG, "--data", data, "--out", model, "--seed", seed)
+    data, model = make_model(source, base, seed, distractors, work)
+    run = work / f"run-{base}"
     if not run.exists():
         ravlm("evaluate", model, "--data", data, "--out", run)
     ravlm("verify", run, "--replay", "--model", model, "--data", data)

@@ -6,6 +6,14 @@ from typing import Any
 from cells import markdown, share, times
 
 _INPUTS = ("image", "question", "knowledge")
+_BASES = {"iconic": "iconic pictures only", "photos": "with photos"}
+_CLASSES = {
+    "fine:seen": "which product: seen",
+    "fine:unseen": "which product: unseen",
+    "coarse:seen": "which kind: of seen products",
+    "coarse:known": "which kind: of unseen products, a kind that training has",
+    "coarse:new": "which kind: of unseen products, a new kind",
+}
 
 
 def fusions_table(results: Mapping[str, Any], language: str) -> str:
@@ -60,3 +68,63 @@ def _spread(found: Mapping[str, float]) -> str:
 def _cost(found: Mapping[str, Any], name: str, decimals: str) -> tuple[str, str]:
     ratio = found.get("times attention", {}).get(name)
     return f"{found[name]['mean']:{decimals}}", times(ratio["mean"]) if ratio else ""
+
+
+def outputs_table(results: Mapping[str, Any], language: str) -> str:
+    """Errors of nutrients on each base, then accuracies of classes."""
+    parts = [_nutrients_table(base, found) for base, found in results["nutrients"].items()]
+    head = ["asked, output layer, base", "prior", "no evidence", "retrieved", "right entry given", "R@1", "n"]
+    rows = [
+        [f"{_CLASSES[group]}, {part}, {_BASES[base]}", *_accuracies(found), share(found["R@1"]), f"{found['n']:,}"]
+        for group in _CLASSES
+        for part, bases in results["classes"].items()
+        for base, groups in bases.items()
+        for found in [groups[group]]
+    ]
+    return "\n\n".join([*parts, *([markdown(head, rows)] if rows else [])])
+
+
+def _nutrients_table(base: str, results: Mapping[str, Any]) -> str:
+    head = [
+        f"mean absolute error, {_BASES[base]}",
+        "median",
+        "commonest",
+        "regression, no evidence",
+        "**regression**",
+        "regression, right entry given",
+        "copied",
+        "copied, right entry given",
+        "n",
+    ]
+    rows = []
+    for nutrient, found in results["by nutrient"].items():
+        for group in ("seen", "unseen"):
+            if group in found:
+                name = f"{nutrient.partition(':')[2]}, {found['unit']}: {group}"
+                rows.append([name, *_errors(found[group]), f"{found[group]['n']:,}"])
+    for group, found in results["all"].items():
+        values = (found["prior"], found["none"], found["retrieved"], found["oracle"], *found["copied"].values())
+        rows.append(
+            [
+                f"of the median's, mean over nutrients: {group}",
+                "1.00 x",
+                *("" if v is None else times(v) for v in values),
+                "",
+            ]
+        )
+    return markdown(head, rows)
+
+
+def _errors(found: Mapping[str, Any]) -> list[str]:
+    """The cells of a row: errors in three digits; the share of answers that are numbers where not all are."""
+    cells = [f"{found['median']:.3g}"]
+    for error in (*(found[kind] for kind in ("prior", "none", "retrieved", "oracle")), *found["copied"].values()):
+        share_told = (
+            f" ({100 * error['answered']:.0f} %)" if error["value"] is not None and error["answered"] < 1 else ""
+        )
+        cells.append("" if error["value"] is None else f"{error['value']:.3g}{share_told}")
+    return cells
+
+
+def _accuracies(found: Mapping[str, Any]) -> list[str]:
+    return [share(found[kind]["value"]) for kind in ("prior", "none", "retrieved", "oracle")]

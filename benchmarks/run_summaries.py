@@ -24,10 +24,10 @@ GROUPS = ("seen", "unseen")
 TIMES = ("read, CPU seconds", "answer, CPU ms")
 
 
-def ravlm(*arguments: object) -> None:
-    """Run a command of the command line in a process of its own."""
+def ravlm(*arguments: object, within: Path | None = None) -> None:
+    """Run a command of the command line in a process of its own, `within` a folder."""
     command = [sys.executable, "-c", "from ravlm.cli.main import main; main()", *map(str, arguments)]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, cwd=within)
 
 
 def keep(run: Path, name: str) -> Path:

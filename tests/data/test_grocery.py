@@ -222,6 +222,7 @@ def test_classes_are_asked_of_every_photo(tmp_path: Path) -> None:
         ["unseen", "coarse", "coarse:unseen", "coarse:known"],
     )
     assert asked["test/Kind/Red-Apple/Red-Apple_001/fine-class"] == (["Red Apple"], ["seen", "fine", "fine:seen"])
+    assert asked["test/Kind/Red-Apple/Red-Apple_001/coarse-class"] == (["Kind"], ["seen", "coarse", "coarse:seen"])
     assert {split: len(lines) for split, lines in read.splits.items()} == {"train": 16, "val": 16, "test": 24}
     assert json.loads((tmp_path / "out" / "dataset.json").read_text())["name"] == "grocery-iconic-classes"
 

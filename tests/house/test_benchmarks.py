@@ -18,10 +18,13 @@ from ravlm.answering.answerer import MODALITIES
 from ravlm.encoders.compact_language import CompactLanguageEncoder
 from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.evaluation.runs.columns import to_columns
+from ravlm.evaluation.runs.records import Outcome
 from ravlm.model.build import build_model
 from ravlm.model.config import ModelConfig
+from ravlm.records import AnswerKind, Example
 from ravlm.retrieval.image import ImageIndex, Stamp
 from ravlm.retrieval.tfidf import TfidfIndex
+from ravlm.training.config import read_run_config
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -160,6 +163,111 @@ def test_the_weights_of_a_model_are_counted_by_part(benchmark: Any) -> None:
     assert 0 < counted["model"] - sum(list(counted.values())[:4]) < counted["model"] / 2  # the retriever's own
 
 
+def grocery_question(field: str, value: float | None, seen: str = "seen") -> Example:
+    """A question about groceries, for a number where there is a value."""
+    groups = (seen, f"field:{field}", "numbers" if value is not None else "country")
+    kind: AnswerKind = "answers" if value is None else "number"
+    return Example("", (), "?", kind, value=value, unit="gram", groups=groups)
+
+
+def test_the_median_of_training_is_what_a_nutrient_is_guessed_by(benchmark: Any) -> None:
+    outputs = benchmark("outputs")
+    train = [grocery_question("fat", value) for value in (1.0, 2.0, 9.0)] + [grocery_question("salt", 0.0)]
+    train += [grocery_question("volume", 100.0), grocery_question("country", None)]
+    test = [grocery_question("fat", 5.0), grocery_question("fat", 1.0), grocery_question("fat", 2.5, "unseen")]
+    test += [grocery_question("salt", 0.5), grocery_question("volume", 1.0), grocery_question("country", None)]
+    assert outputs.medians_of(train, test) == {
+        "field:fat": {"median": 2.0, "seen": 2.0, "unseen": 0.5},
+        "field:salt": {"median": 0.0, "seen": 0.5, "unseen": None},
+    }
+
+
+def grocery_outcome(number: int, groups: tuple[str, ...], **error: float) -> Outcome:
+    """What became of a question for grams: right where there is no error."""
+    kinds = ("prior", "none", "retrieved", "oracle")
+    right = {kind: error.get(kind) == 0 for kind in kinds}
+    made = replace(OUTCOMES[number % 4], groups=groups, right=right, abstained={}, same={}, unit="gram", error=error)
+    return replace(made, id=str(number), gold_ranks=(1,) if right["retrieved"] else (2,))
+
+
+def test_errors_of_nutrients_stand_beside_the_medians_and_what_is_copied(benchmark: Any) -> None:
+    own = [
+        grocery_outcome(0, ("seen", "field:fat"), prior=4.0, none=3.0, retrieved=1.0, oracle=0.5),
+        grocery_outcome(2, ("seen", "field:fat"), prior=4.0, retrieved=2.0, oracle=1.5),
+        grocery_outcome(3, ("unseen", "field:fat"), prior=1.0),
+        grocery_outcome(1, ("seen", "field:salt"), prior=0.1, retrieved=0.3),
+        grocery_outcome(1, ("seen", "field:fibre"), prior=0.0, retrieved=0.2),
+    ]
+    copied = [
+        grocery_outcome(0, ("seen", "field:fat"), retrieved=0.0, oracle=0.0),
+        grocery_outcome(2, ("seen", "field:fat"), retrieved=98.0, oracle=0.0),
+        grocery_outcome(3, ("unseen", "field:fat"), retrieved=7.0),
+        grocery_outcome(1, ("seen", "field:country")),
+    ]
+    medians = {
+        "field:fat": {"median": 2.0, "seen": 3.0, "unseen": 2.0},
+        "field:salt": {"median": 0.0, "seen": 0.1, "unseen": None},
+        "field:fibre": {"median": 1.0, "seen": 0.0, "unseen": None},  # nothing is a multiple of no error
+    }
+    summaries = ({"columns": to_columns(outcomes)} for outcomes in (own, copied))
+    found = benchmark("output_results").nutrients_results(*summaries, medians)
+    fat = found["by nutrient"]["field:fat"]
+    assert (fat["unit"], fat["seen"]["n"], fat["seen"]["median"]) == ("gram", 2, 3.0)
+    assert (fat["seen"]["none"]["value"], fat["seen"]["none"]["answered"]) == (3.0, 0.5)
+    assert (fat["seen"]["retrieved"]["value"], fat["seen"]["copied"]["retrieved"]["value"]) == (1.5, 49.0)
+    assert fat["unseen"]["retrieved"] == {"value": None, "interval": None, "answered": 0.0}
+    assert "unseen" not in found["by nutrient"]["field:salt"]
+    assert found["all"]["seen"]["nutrients"] == 2
+    assert found["all"]["seen"]["retrieved"] == pytest.approx((1.5 / 3 + 0.3 / 0.1) / 2)
+    assert found["all"]["seen"]["copied"] == {"retrieved": pytest.approx(49 / 3), "oracle": 0.0}
+    assert found["all"]["unseen"]["oracle"] is None
+    table = benchmark("model_tables").outputs_table({"nutrients": {"iconic": found}, "classes": {}}, "en").splitlines()
+    assert table[2:5] == [
+        "| fat, gram: seen | 3 | 4 | 3 (50 %) | 1.5 | 1 | 49 | 0 | 2 |",
+        "| fat, gram: unseen | 2 | 1 |  |  |  | 7 |  | 1 |",
+        "| salt, gram: seen | 0.1 | 0.1 |  | 0.3 |  |  |  | 1 |",
+    ]
+    assert table[6] == (
+        "| of the median's, mean over nutrients: seen | 1.00 x | 1.17 x | 1.00 x | 1.75 x | 0.33 x | 16 x | 0.00 x |  |"
+    )
+
+
+def test_classes_are_scored_within_their_groups(benchmark: Any) -> None:
+    outcomes = [
+        grocery_outcome(0, ("seen", "fine", "fine:seen"), retrieved=0.0, none=0.0),
+        grocery_outcome(1, ("seen", "fine", "fine:seen"), retrieved=0.0),
+        grocery_outcome(2, ("unseen", "fine", "fine:unseen")),
+        grocery_outcome(3, ("unseen", "coarse", "coarse:unseen", "coarse:known"), retrieved=0.0, oracle=0.0),
+    ]
+    found = benchmark("output_results").classes_results({"columns": to_columns(outcomes)})
+    assert {group: scores["n"] for group, scores in found.items()} == {
+        "fine:seen": 2,
+        "fine:unseen": 1,
+        "coarse:seen": 0,
+        "coarse:known": 1,
+        "coarse:new": 0,
+    }
+    seen = found["fine:seen"]
+    assert (seen["retrieved"]["value"], seen["none"]["value"], seen["prior"]["value"], seen["R@1"]) == (1, 0.5, 0, 1)
+    assert (found["fine:unseen"]["retrieved"]["value"], found["coarse:seen"]["R@1"]) == (0, None)
+    assert found["fine:unseen"]["R@1"] == 0  # it stood at the second place
+    results = {"nutrients": {}, "classes": {"classification": {"photos": found}}}
+    table = benchmark("model_tables").outputs_table(results, "en").splitlines()
+    assert table[2] == ("| which product: seen, classification, with photos | .000 | .500 | 1.000 | .000 | 1.000 | 2 |")
+
+
+@pytest.mark.parametrize("part", ["regression", "classification", "candidates"])
+def test_an_output_layer_is_put_on_the_eye_of_another_model(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    CompactVisualEncoder(image_size=32, channels=[8], blocks=1, width=16).save_pretrained(Path("model-photos/visual"))
+    Path("config.toml").write_text(benchmark("outputs").CONFIG.format(base="photos", kind=part))
+    config = read_run_config(Path("config.toml"), seed=1)
+    assert config.model.output.kind == part
+    assert (config.model.visual.kind, config.model.visual.source) == ("pretrained", "model-photos/visual")
+
+
 def test_a_marked_table_is_written_anew_and_nothing_else(
     benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +287,8 @@ def test_a_marked_table_is_written_anew_and_nothing_else(
     assert written.endswith("<!-- end -->\nafter\n")
 
 
-def test_without_the_photos_groceries_are_skipped_with_the_reason(tmp_path: Path) -> None:
-    script = [sys.executable, str(BENCHMARKS / "grocery.py"), str(tmp_path / "nothing")]
+@pytest.mark.parametrize("name", ["grocery.py", "outputs.py"])
+def test_without_the_photos_groceries_are_skipped_with_the_reason(tmp_path: Path, name: str) -> None:
+    script = [sys.executable, str(BENCHMARKS / name), str(tmp_path / "nothing")]
     ran = subprocess.run(script, capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("Skipped: the Grocery Store Dataset is not in ")

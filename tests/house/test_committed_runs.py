@@ -40,6 +40,7 @@ def test_results_follow_from_the_summaries(monkeypatch: pytest.MonkeyPatch) -> N
     import flags
     import fusions
     import grocery
+    import outputs
     from results_file import rounded
     from run_summaries import causes_results, flags_results, grocery_results, summaries
 
@@ -55,3 +56,6 @@ def test_results_follow_from_the_summaries(monkeypatch: pytest.MonkeyPatch) -> N
         told = committed(fusions.RESULTS)
         found = fusions.results_of(told["measured"])
         assert told == {"measured_with": told["measured_with"], **json.loads(json.dumps(rounded(found)))}
+    if (RESULTS / outputs.RESULTS).is_file():
+        told = committed(outputs.RESULTS)
+        assert told == json.loads(json.dumps(rounded(outputs.results_of(told["medians"]))))

@@ -53,6 +53,7 @@ def test_the_main_tables_are_marked() -> None:
         "fusions",
         "grocery",
         "knowledge",
+        "outputs",
         "retrieval",
         "survival",
         "wikitext",
