@@ -1,9 +1,10 @@
 """Answers to questions about images, with citations, from a model's folder; follows the knowledge as it changes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.regions import middle
 from ravlm.tensors import Batch, Encoded
+
+if TYPE_CHECKING:
+    from ravlm.answering.explanation import Explanation
 
 LONGEST_QUESTION = 2000  # characters
 RANKED = 10  # entries ranked for each picture
@@ -127,10 +131,33 @@ class Answerer:
         timings = {"refresh": refreshed - began, "find": located - refreshed, "answer": now - located}
         return replace(answer, timings=timings, version=self.knowledge.version, behind=self.behind)
 
+    def explain(
+        self,
+        image: Image.Image,
+        question: str,
+        language: str | None = None,
+        *,
+        wanted: Wanted = ANYTHING,
+        follow: bool = True,
+    ) -> "Explanation":
+        """Answer as `ask` does, and measure what the answer stands on; see `ravlm.answering.explain.explain`."""
+        from ravlm.answering.explain import explain
+
+        return explain(self, image, question, language, wanted=wanted, follow=follow)
+
     @torch.no_grad()
-    def find(self, asked: Sequence[Asked]) -> Found:
-        """Look at the pictures and find what to read, in the version of the base last refreshed to."""
-        seen = self.model.visual_encoder(self._pixels([a.image for a in asked]))
+    def look(self, views: Iterable[Image.Image]) -> Encoded:
+        """What the visual encoder makes of the parts of pictures that are compared: see `regions.middle`."""
+        pixels = stack_pictures([self.model.visual_encoder.preprocess(view) for view in views])
+        return self.model.visual_encoder(pixels.to(self.device))
+
+    @torch.no_grad()
+    def find(self, asked: Sequence[Asked], seen: Encoded | None = None) -> Found:
+        """Look at the pictures and find what to read, in the version of the base last refreshed to.
+
+        With `seen`, what `look` made of them or of what stands in for them, they are not looked at.
+        """
+        seen = seen or self.look(middle(a.image) for a in asked)
         keys = self.retriever.query_keys(seen)
         ranked = self.retriever.images.search(keys, RANKED)
         hits = [
@@ -151,11 +178,8 @@ class Answerer:
         )
 
     @torch.no_grad()
-    def answer(self, asked: Sequence[Asked], seen: Encoded, hits: Sequence[Sequence[Hit]]) -> list[Answer]:
-        """Answer a batch of questions from these hits (an empty row: without evidence).
-
-        `seen` is what the visual encoder made of the pictures: see `find`.
-        """
+    def read(self, asked: Sequence[Asked], seen: Encoded, hits: Sequence[Sequence[Hit]]) -> Output:
+        """What the model makes of a batch of questions, not decoded yet; see `answer`."""
         questions = [a.question for a in asked]
         batch = Batch(
             images=torch.zeros(len(asked), 3, 0, 0, device=self.device),
@@ -165,7 +189,16 @@ class Answerer:
             seen=seen,
             wanted=[a.wanted for a in asked],
         )
-        output = self.model(batch, hits)
+        output: Output = self.model(batch, hits)
+        return output
+
+    @torch.no_grad()
+    def answer(self, asked: Sequence[Asked], seen: Encoded, hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+        """Answer a batch of questions from these hits (an empty row: without evidence).
+
+        `seen` is what the visual encoder made of the pictures: see `find`.
+        """
+        output = self.read(asked, seen, hits)
         decoded = self.model.decode(output)
         weights = output.fused.weights
         return [self._answer(decoded[i], hits[i], output, i, weights) for i in range(len(asked))]
@@ -174,10 +207,6 @@ class Answerer:
     def device(self) -> torch.device:
         """Where the model computes."""
         return self.retriever.log_scale.device
-
-    def _pixels(self, images: Sequence[Image.Image]) -> Tensor:
-        pixels = stack_pictures([self.model.visual_encoder.preprocess(middle(image)) for image in images])
-        return pixels.to(self.device)
 
     def _answer(
         self, decoded: Decoded, hits: Sequence[Hit], output: Output, row: int, weights: Tensor | None

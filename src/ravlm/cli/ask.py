@@ -17,6 +17,7 @@ EPILOG = examples(
     'ravlm ask model photo.jpg "What is the capital of this country?"',
     'ravlm ask model photo.jpg "这个国家的首都是哪里？" --json',
     'ravlm ask model photo.jpg "Which one is the capital?" --choice Lima --choice Quito',
+    'ravlm ask model photo.jpg "What is the capital of this country?" --explain --heat-map why.png',
 )
 
 
@@ -31,13 +32,23 @@ def ask(
     ] = None,
     number: Annotated[bool, typer.Option("--number", help="Answer with a number.")] = False,
     unit: Annotated[str | None, typer.Option(help="The number's unit.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what the answer stands on: what is left of it without each part.")
+    ] = False,
+    heat_map: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="A new picture: which regions the answer stands on. With --explain."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Answer a question about a picture from the newest version of the model's knowledge base."""
     from ravlm.cli.answers import answer_lines
+    from ravlm.cli.explanations import as_json_object, check_heat_map, tell_explanation, write_heat_map
     from ravlm.cli.extras import require_models
     from ravlm.safe.images import read_image
 
+    if heat_map is not None:
+        check_heat_map(heat_map, explain=explain)
     require_models()
     from ravlm.answering.answerer import Answerer, check_question
 
@@ -45,12 +56,16 @@ def ask(
     wanted = wanted_of(choice or [], number=number, unit=unit)
     picture = read_image(image)
     answerer = Answerer.open(model)
-    answer = answerer.ask(picture, question, language, wanted=wanted)
+    explanation = answerer.explain(picture, question, language, wanted=wanted) if explain else None
+    answer = explanation.answer if explanation else answerer.ask(picture, question, language, wanted=wanted)
     _keep_index(answerer, model)
+    if explanation is not None and heat_map is not None:
+        write_heat_map(heat_map, picture, explanation)
     if answer.behind:
         warn(f"The knowledge base has changed since: this is of version {answer.version}. Ask again.")
     if as_json:
-        emit_json(asdict(answer))
+        explained = {} if explanation is None else {"explanation": as_json_object(explanation)}
+        emit_json(asdict(answer) | explained)
         return
     lines = answer_lines(
         answer.text,
@@ -63,6 +78,10 @@ def ask(
     )
     for line in lines:
         say(line)
+    if explanation is not None:
+        tell_explanation(explanation)
+    if heat_map is not None:
+        say(f"Wrote {heat_map}: the regions that the answer stands on.")
 
 
 def wanted_of(choices: list[str], *, number: bool, unit: str | None) -> "Wanted":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from ravlm.answering.answerer import MODALITIES, Answerer, Asked
+from ravlm.answering.occlusion import GREY
 from ravlm.data.dataset import Dataset
 from ravlm.evaluation.measures import mean
 from ravlm.evaluation.runs.records import AskedQuestion, RunAnswer
@@ -13,7 +14,6 @@ from ravlm.grading import is_right
 from ravlm.safe.images import read_image
 
 _AT_ONCE = 64
-_GREY = (127, 127, 127)
 Progress = Callable[[str, int, int], None]
 
 
@@ -65,7 +65,7 @@ def _right(
         some = [question.example for question in questions[start : start + _AT_ONCE]]
         asked = [Asked(read_image(dataset.image_path(e.images[0])), e.question or "", e.language) for e in some]
         if without == "image":
-            asked = [replace(a, image=Image.new("RGB", a.image.size, _GREY)) for a in asked]
+            asked = [replace(a, image=Image.new("RGB", a.image.size, GREY)) for a in asked]
         elif without == "question":
             asked = [replace(a, question="") for a in asked]
         found = answerer.find(asked)

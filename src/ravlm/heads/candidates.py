@@ -12,6 +12,7 @@ from ravlm.grading import is_right
 from ravlm.heads.calibration import CalibratedHead, Observed, Validated
 from ravlm.heads.choices import choose
 from ravlm.heads.classification import ALTERNATIVES, ClassificationHead, ClassPrediction
+from ravlm.heads.likelihood import Likelihood, among
 from ravlm.heads.read_answers import ReadAnswers, read_answers
 from ravlm.heads.targets import Targets
 from ravlm.heads.wanted import ANYTHING, key_of
@@ -143,6 +144,25 @@ class CandidateHead(CalibratedHead):
             else:
                 decoded.append(replace(closed[b], abstained=readable[b] or closed[b].abstained))
         return decoded
+
+    def likelihoods(self, prediction: CandidatePrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:
+        """How probable the answer is for each row, whichever would be given: by its spans, or by the vocabulary.
+
+        Where none of the likeliest spans says it, it is at most as probable as all others together.
+        """
+        wanted = prediction.wanted or [ANYTHING] * len(prediction.none)
+        readable = (knowledge.kind == Kind.TEXT).any(1).tolist()
+        closed = self.vocabulary.likelihoods(self._by_heart(prediction.vocabulary, wanted), knowledge, answer)
+        chosen = self.decode(prediction, knowledge) if any(sort.choices for sort in wanted) else []
+        found = []
+        for b, read in enumerate(self._read(prediction, knowledge, wanted)):
+            if wanted[b].choices:
+                found.append(among(chosen[b].alternatives, answer))
+            elif readable[b] and read.answers:
+                found.append(read.tempered(self.temperature).likelihood(answer, wanted[b]))
+            else:
+                found.append(closed[b])
+        return found
 
     def observe(self, given: Validated) -> Observed:
         """The log probabilities of the answers to each row that can be read, of none of these, and of the rest.

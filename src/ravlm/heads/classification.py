@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ravlm.grading import normalise
 from ravlm.heads.calibration import CalibratedHead, Observed
+from ravlm.heads.likelihood import Likelihood
 from ravlm.heads.targets import Targets
 from ravlm.records import Decoded
 from ravlm.tensors import Batch, Fused, Knowledge
@@ -57,6 +59,11 @@ class ClassificationHead(CalibratedHead):
             text, confidence = ranked[0]
             decoded.append(Decoded(text, confidence, confidence < self.threshold, support=(), alternatives=ranked))
         return decoded
+
+    def likelihoods(self, prediction: ClassPrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:
+        """The probability of the vocabulary's answer that is this one when normalised; zero where it has none."""
+        same = [i for i, known in enumerate(self.vocabulary) if normalise(known) == normalise(answer)]
+        return [Likelihood(p) for p in self.probabilities(prediction)[:, same].sum(1).tolist()]
 
     def observed(self, prediction: ClassPrediction, targets: Targets, knowledge: Knowledge) -> Observed:
         """The logits of the examples whose answer is in the vocabulary."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ravlm.heads.calibration import CalibratedHead, Observed
 from ravlm.heads.classification import ALTERNATIVES, ClassPrediction
+from ravlm.heads.likelihood import Likelihood
 from ravlm.heads.targets import LabelTargets
 from ravlm.records import Decoded
 from ravlm.tensors import Batch, Fused, Knowledge
@@ -55,6 +56,21 @@ class MultiLabelHead(CalibratedHead):
             abstained = not ranked[0][0] or confidence < self.threshold
             decoded.append(Decoded(text, confidence, abstained, support=(), alternatives=tuple(named[:ALTERNATIVES])))
         return decoded
+
+    def likelihoods(self, prediction: ClassPrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:
+        """p(S) of the set that the answer names, in the words of `decode`; zero where it is no such set."""
+        members, left = [], f"{answer}, "
+        for i, label in enumerate(self.vocabulary):
+            if left.startswith(f"{label}, "):
+                members.append(i)
+                left = left.removeprefix(f"{label}, ")
+        if left:
+            return [Likelihood(0.0)] * len(prediction.logits)
+        logits = prediction.logits.detach().double() / self.temperature
+        on = torch.zeros(logits.shape[1], dtype=torch.bool, device=logits.device)
+        on[members] = True
+        p = nn.functional.logsigmoid(torch.where(on, logits, -logits)).sum(1).exp()
+        return [Likelihood(value) for value in p.tolist()]
 
     def observed(self, prediction: ClassPrediction, targets: LabelTargets, knowledge: Knowledge) -> Observed:
         """Each label of each row as two outcomes, off and on, with the logits 0 and z."""

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ravlm.heads.likelihood import Likelihood
 from ravlm.heads.wanted import key_of
 from ravlm.records import Decoded, Support, Wanted
 from ravlm.tensors import Knowledge
@@ -59,6 +60,12 @@ class ReadAnswers:
             return replace(self, none=1.0, rest=0.0)
         answers = tuple(answer.scaled_to(answer.probability / known) for answer in self.answers)
         return ReadAnswers(answers, self.none / known, 0.0)
+
+    def likelihood(self, answer: str, wanted: Wanted) -> Likelihood:
+        """The probability of the answer that says the same; at most that of the rest, where none of these does."""
+        key = key_of(wanted, answer)
+        same = [a.probability for a in self.answers if key_of(wanted, a.text) == key]
+        return Likelihood(min(same[0], 1.0)) if same else Likelihood(self.rest, exact=self.rest == 0.0)
 
     def decoded(self, threshold: float, count: int) -> Decoded:
         """The likeliest answer, with `count` alternatives and every passage it stands in, likeliest first.

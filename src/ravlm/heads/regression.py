@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ravlm.grading import normalise, parse_number, reference_answer
 from ravlm.heads.calibration import CalibratedHead, Observed
 from ravlm.heads.classification import ALTERNATIVES
+from ravlm.heads.likelihood import Likelihood
 from ravlm.heads.targets import NumberTargets
 from ravlm.heads.units import UnitScale, standardise
 from ravlm.records import Decoded, Example
@@ -138,6 +139,26 @@ class RegressionHead(CalibratedHead):
             decoded.append(Decoded(answer.text, confidence, confidence < self.threshold, (), alternatives, interval))
         return decoded
 
+    def likelihoods(self, prediction: NumberPrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:
+        """The probability that the answer's unit is right and the value within tolerance of its number.
+
+        Zero where it is no number in a unit of this head.
+        """
+        scales, named = self.scales, normalise(answer)
+        fits = [u for u, s in enumerate(scales) if parse_number(answer, s.name) is not None]
+        fits = [u for u in fits if named.endswith(normalise(scales[u].name))]
+        if not fits:
+            return [Likelihood(0.0)] * len(prediction.units)
+        u = fits[0]  # no other has its name
+        value = parse_number(answer, scales[u].name) or 0.0
+        shares = (prediction.units.detach().double() / self.temperature).softmax(-1)[:, u].tolist()
+        locations = prediction.location[:, u].tolist()
+        widths = (prediction.scale[:, u].detach().double() * self.temperature).tolist()
+        return [
+            Likelihood(share * _mass_within(scales[u], value, location, width, self.tolerance))
+            for share, location, width in zip(shares, locations, widths, strict=True)
+        ]
+
     def observed(self, prediction: NumberPrediction, targets: NumberTargets, knowledge: Knowledge) -> Observed:
         """The units' logits and |z - m_u| / b_u, of the rows with a number of a known unit."""
         known = targets.unit >= 0
@@ -164,14 +185,17 @@ class RegressionHead(CalibratedHead):
 def _quantity(unit: UnitScale, location: float, scale: float, share: float, tolerance: float, level: float) -> Quantity:
     """The median with its interval, and the probability of what is within tolerance of it."""
     value = unit.rounded(unit.restore(location))
+    mass = _mass_within(unit, value, location, scale, tolerance)
+    far = -scale * math.log(1.0 - level)
+    return Quantity(value, unit.name, unit.restore(location - far), unit.restore(location + far), share * mass)
+
+
+def _mass_within(unit: UnitScale, value: float, location: float, scale: float, tolerance: float) -> float:
+    """The probability that Laplace(location, scale) gives to what is within tolerance of the value."""
     within = unit.within(value, tolerance)
     low, high = value - within, value + within
     below = 0.0 if unit.nonnegative and low <= 0.0 else laplace_below(unit.standardise(low), location, scale)
-    mass = laplace_below(unit.standardise(high), location, scale) - below
-    far = -scale * math.log(1.0 - level)
-    return Quantity(
-        value, unit.name, unit.restore(location - far), unit.restore(location + far), share * max(mass, 0.0)
-    )
+    return max(laplace_below(unit.standardise(high), location, scale) - below, 0.0)
 
 
 def laplace_below(z: float, location: float, scale: float) -> float:
