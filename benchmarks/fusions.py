@@ -27,7 +27,6 @@ import numpy as np
 from torch import nn
 
 from flags import make_model
-from model_tables import fusions_table
 from ravlm.answering.answerer import Answerer, Asked
 from ravlm.cli.console import progress
 from ravlm.data.dataset import Dataset
@@ -44,6 +43,7 @@ from ravlm.training.config import RunConfig, read_run_config
 from ravlm.training.run import train
 from ravlm.training.stages import TITLES
 from results_file import FOLDER, measured_with, rounded, write
+from results_tables import fusions_table
 from run_summaries import fusions_results, keep, summaries
 from tables import rewrite_documents
 
@@ -89,9 +89,7 @@ def measure(mode: str, seed: int, work: Path, sample: int) -> None:
         dataset, answerer = Dataset.open(world), Answerer.open(model, choose_device())
         with progress(f"{mode}, seed {seed}") as report:
             if not run.exists():
-                make_run(
-                    answerer, model, dataset, run, ("none", "retrieved", "removed"), groups=GROUPS, progress=report
-                )
+                make_run(answerer, model, dataset, run, ("retrieved", "removed"), groups=GROUPS, progress=report)
             found = _beside(answerer, dataset, read_run(run), seed, sample, report)
         found |= json.loads(trained.read_text(encoding="utf-8"))
         measured.write_text(json.dumps(found), encoding="utf-8")
@@ -172,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), metavar="MODE", help=", ".join(MODES))
-    parser.add_argument("--sample", type=int, default=600, help="unseen questions that are asked without each input")
+    parser.add_argument("--sample", type=int, default=300, help="unseen questions that are asked without each input")
     parser.add_argument("--work", type=Path, help="keep worlds, models and runs here; else they are deleted")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

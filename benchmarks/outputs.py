@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from grocery import SHARED, make_data, make_model
-from model_tables import outputs_table
 from output_results import KINDS, SEEN, classes_results, nutrients_results
 from ravlm.data.dataset import Dataset
 from ravlm.evaluation.measures import mean
 from ravlm.records import Example
 from results_file import FOLDER, rounded, write
+from results_tables import outputs_table
 from run_summaries import keep, ravlm, summaries
 from tables import rewrite_documents
 

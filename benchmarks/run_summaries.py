@@ -78,7 +78,7 @@ def fusions_results(
             for seed, each in measured[mode].items()
             for reference in [measured.get("attention", {}).get(seed)]
         ]
-        chosen = ("none", "retrieved", "removed", "grounded")
+        chosen = ("retrieved", "removed", "grounded")
         told[mode] = {
             group: {name: scores[group][name] for name in chosen if name in scores[group]} for group in groups
         } | spread(beside)

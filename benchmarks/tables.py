@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cells import markdown, share, times
-from model_tables import fusions_table, outputs_table
 from ravlm.evaluation.runs.records import CAUSES
+from results_tables import fusions_table, outputs_table
 from retrieval_tables import effectiveness_table, retrieval_table
 
 ROOT = Path(__file__).parents[1]

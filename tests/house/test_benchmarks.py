@@ -107,9 +107,9 @@ def test_fusions_are_summed_up_over_seeds_beside_attention(benchmark: Any, tmp_p
     assert modes["gated"]["times attention"]["answer, CPU ms"]["mean"] == 1
     assert modes["attention"]["inputs"]["by_name"]["image"]["weight"]["mean"] == pytest.approx(0.3)
     modes["attention"]["unseen_zh"] = modes["gated"]["unseen_zh"] = modes["gated"]["seen"]
-    table = benchmark("model_tables").fusions_table({"modes": modes}, "en").splitlines()
+    table = benchmark("results_tables").fusions_table({"modes": modes}, "en").splitlines()
     assert table[3] == (
-        "| gated | .500 (.500 to .500) | 1.000 (1.000 to 1.000) | .000 | .000 | 1,200 | 34,000 | 375 | 1.75 x | 5.0 | "
+        "| gated | .500 (.500 to .500) | 1.000 (1.000 to 1.000) | .500 | .000 | 1,200 | 34,000 | 375 | 1.75 x | 5.0 | "
         "1.00 x |"
     )
     assert table[7:] == [
@@ -221,7 +221,9 @@ def test_errors_of_nutrients_stand_beside_the_medians_and_what_is_copied(benchma
     assert found["all"]["seen"]["retrieved"] == pytest.approx((1.5 / 3 + 0.3 / 0.1) / 2)
     assert found["all"]["seen"]["copied"] == {"retrieved": pytest.approx(49 / 3), "oracle": 0.0}
     assert found["all"]["unseen"]["oracle"] is None
-    table = benchmark("model_tables").outputs_table({"nutrients": {"iconic": found}, "classes": {}}, "en").splitlines()
+    table = (
+        benchmark("results_tables").outputs_table({"nutrients": {"iconic": found}, "classes": {}}, "en").splitlines()
+    )
     assert table[2:5] == [
         "| fat, gram: seen | 3 | 4 | 3 (50 %) | 1.5 | 1 | 49 | 0 | 2 |",
         "| fat, gram: unseen | 2 | 1 |  |  |  | 7 |  | 1 |",
@@ -252,7 +254,7 @@ def test_classes_are_scored_within_their_groups(benchmark: Any) -> None:
     assert (found["fine:unseen"]["retrieved"]["value"], found["coarse:seen"]["R@1"]) == (0, None)
     assert found["fine:unseen"]["R@1"] == 0  # it stood at the second place
     results = {"nutrients": {}, "classes": {"classification": {"photos": found}}}
-    table = benchmark("model_tables").outputs_table(results, "en").splitlines()
+    table = benchmark("results_tables").outputs_table(results, "en").splitlines()
     assert table[2] == ("| which product: seen, classification, with photos | .000 | .500 | 1.000 | .000 | 1.000 | 2 |")
 
 
