@@ -41,6 +41,8 @@ bench: venv
 	$(BIN)/python benchmarks/knowledge.py
 	$(BIN)/python benchmarks/survival.py
 	$(BIN)/python benchmarks/encoders.py
+	$(BIN)/python benchmarks/matrix.py
+	$(BIN)/python benchmarks/model.py
 	$(BIN)/python benchmarks/retrieval.py --part late-vectors --work build/late
 	$(BIN)/python benchmarks/retrieval.py --part late --work build/late
 	$(BIN)/python benchmarks/retrieval.py

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import markdown, share, times
+from model_tables import matrix_table, model_table
 from ravlm.evaluation.runs.records import CAUSES
 from results_tables import fusions_table, outputs_table
 from retrieval_tables import effectiveness_table, retrieval_table
@@ -201,6 +202,8 @@ TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
     "benchmarks/results/fusions.json": fusions_table,
     "benchmarks/results/grocery.json": grocery_table,
     "benchmarks/results/knowledge.json": knowledge_table,
+    "benchmarks/results/matrix.json": matrix_table,
+    "benchmarks/results/model.json": model_table,
     "benchmarks/results/outputs.json": outputs_table,
     "benchmarks/results/retrieval.json": retrieval_table,
     "benchmarks/results/survival.json": survival_table,

@@ -53,6 +53,8 @@ def test_the_main_tables_are_marked() -> None:
         "fusions",
         "grocery",
         "knowledge",
+        "matrix",
+        "model",
         "outputs",
         "retrieval",
         "survival",

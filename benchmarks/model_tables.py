@@ -1,0 +1,49 @@
+"""The tables of docs/models.md: every combination, and what a model costs beside its encoders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cells import markdown
+
+
+def matrix_table(results: Mapping[str, Any], language: str) -> str:
+    """How many combinations were tried, and how many were right."""
+    parts, sizes = results["parts"], results["parameters"]
+    tried = " x ".join(f"{count} {name}" for name, count in parts.items())
+    row = [f"{results['combinations']}", f"{results['without a fault']}", f"{sizes['least']:,} to {sizes['most']:,}"]
+    return markdown(["combinations", "tried", "without a fault", "parameters"], [[tried, *row]])
+
+
+def model_table(results: Mapping[str, Any], language: str) -> str:
+    """What each fusion and its output layer add to the encoders' own time."""
+    rows = [
+        [
+            name,
+            f"{found['parameters added']:,}",
+            _more(found["forward"]),
+            _more(found["training step"]),
+            _more(found["own optimisers"]),
+            _more(found["training step, large batch"]) if "training step, large batch" in found else "",
+        ]
+        for name, found in results["models"].items()
+    ]
+    bare, few, many = results["bare, s"], results["batch"], results["large batch"]
+    about = (
+        f"Questions of 16 tokens, each with 5 passages of 64 tokens that were encoded before; fusions of width "
+        f"{results['width']}; one thread. ResNet-50 and BERT-base alone take {bare['forward']:.2f} s forward and "
+        f"{bare['training step']:.2f} s a training step with {few} questions, "
+        f"{bare['training step, large batch']:.1f} s with {many}."
+    )
+    head = [
+        "fusion (and output layer, else candidates)",
+        "parameters added",
+        f"forward, {few} questions",
+        f"training step, {few} questions",
+        "of this its own optimisers",
+        f"training step, {many} questions",
+    ]
+    return markdown(head, rows) + f"\n\n{about}"
+
+
+def _more(share: float) -> str:
+    return f"{100 * share:+.1f} %"
