@@ -29,8 +29,8 @@ check: venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
-	$(BIN)/pytest
+test: check  # two processes, one thread each; the files of slow models stay together
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 bench: venv
 	$(BIN)/python benchmarks/flags.py
