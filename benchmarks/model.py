@@ -7,7 +7,7 @@ a frozen copy of BERT has encoded before. Fusions of width 256. A training step 
 through everything and the step of the optimisers of `ravlm train`, both encoders learning. All take turns in one
 process on one thread; its processor time is counted, so that other work on the machine is not, and of each side the
 least of the rounds. The step of a model's own optimisers is timed apart too, for it costs the same for any batch, and
-the dearest models are measured with a larger batch as well. Writes benchmarks/results/model.json. About 8 minutes.
+the dearest models are measured with a larger batch as well. Writes benchmarks/results/model.json. About 10 minutes.
 """
 
 import argparse
