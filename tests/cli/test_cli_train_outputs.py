@@ -99,6 +99,8 @@ def test_a_number_is_estimated_with_its_unit_and_interval(ravlm: Ravlm, weighed:
     low, high = re.search(r"Estimated: nine times in ten between (\S+) and (\S+)\.\n", told.out).groups()
     assert float(low.replace(",", "")) < value < float(high.replace(",", ""))
     assert "It cites nothing" in told.out
+    refused = ravlm("ask", tmp_path / "model", weighed / f"images/test-{SEEN}-0.png", HEAVY, "--unit", "kg")
+    assert (refused.code, "a RegressionHead, can't keep to one" in refused.err) == (2, True)
 
 
 def test_a_pre_trained_decoder_writes_and_is_kept_in_the_folder(
@@ -127,6 +129,7 @@ def test_a_risk_that_validation_can_t_keep_silences_and_one_without_validation_i
     config = configured(tmp_path / "c.toml", 'kind = "classification"\nrisk = 0.0\ndelta = 0.001', steps=4)
     trained = ravlm("train", config, "--data", weighed, "--out", tmp_path / "model")
     assert "to keep the risk, it declines them all" in trained.out
+    assert "Infinity" not in (tmp_path / "model/config.json").read_text()
     answer = ravlm("ask", tmp_path / "model", weighed / f"images/test-{SEEN}-0.png", HEAVY, "--json").json
     assert answer["abstained"] is True
     data = Path(shutil.copytree(weighed, tmp_path / "data"))
@@ -163,6 +166,8 @@ def test_a_question_may_say_what_it_wants(ravlm: Ravlm, trained: Path, coloured:
         (("--choice", "a"), "two or more different answers"),
         (("--choice", "a", "--choice", "a"), "two or more different answers"),
         (("--choice", "a", "--choice", " "), "two or more different answers"),
+        (("--choice", "Rome", "--choice", "rome!"), "two or more different answers"),
+        (("--choice", "!", "--choice", "?"), "two or more different answers"),
         (("--choice", "a", "--choice", "b", "--unit", "kg"), "Leave one out"),
     ],
 )

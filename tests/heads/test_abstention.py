@@ -49,7 +49,7 @@ def test_all_right_is_answered_all_wrong_is_not_and_nothing_seen_changes_nothing
     assert fit_threshold([0.2, 0.9], [True, True], risk=0.0) == 0.0
     assert fit_threshold([0.2, 0.9], [False, False], risk=0.5) == math.inf
     assert fit_threshold([], [], risk=0.1) == 0.0
-    assert fit_threshold([], [], risk=0.1, delta=0.1) == 0.0
+    assert fit_threshold([], [], risk=0.1, delta=0.1) == math.inf
 
 
 @pytest.mark.parametrize(("wrong", "n"), [(0, 20), (3, 20), (19, 20)])
@@ -63,6 +63,17 @@ def test_a_guarantee_needs_as_many_right_answers_as_its_formula_says():
     least = math.ceil(math.log(0.05) / math.log(1 - 0.1))
     assert fit_threshold(confidence[:least], [True] * least, risk=0.1, delta=0.05) == 0.0
     assert fit_threshold(confidence[: least - 1], [True] * (least - 1), risk=0.1, delta=0.05) == math.inf
+
+
+def test_every_step_of_the_search_takes_its_share_of_delta():
+    confidence, trials = [0.9] * 200 + [0.5] * 200, 2  # two ends, so two steps
+    n = 400
+    alone = max(w for w in range(n) if upper_risk(w, n, 0.05) <= 0.1)
+    shared = max(w for w in range(n) if upper_risk(w, n, 0.05 / trials) <= 0.1)
+    assert shared < alone
+    for wrong, answered in ((shared, True), (alone, False)):
+        right = [True] * (n - wrong) + [False] * wrong
+        assert (fit_threshold(confidence, right, risk=0.1, delta=0.05) == 0.0) is answered
 
 
 def test_a_guarantee_that_can_be_given_to_all_is():

@@ -148,6 +148,26 @@ def test_calibrating_sets_both_and_says_what_it_gained():
     assert np.mean([confidence for _, confidence in given_]) == pytest.approx(1 - np.mean(wrong), abs=0.03)
 
 
+def test_an_answer_outside_the_vocabulary_makes_it_less_sure():
+    head, found = ClassificationHead(width=4, vocabulary=["a1", "b1"]), read(["x"])
+    logits, labels = torch.tensor([[3.0, 0.0]] * 10), torch.tensor([0] * 5 + [-1] * 5)
+    targets = Targets(torch.zeros(10, 1, 1, 1, dtype=torch.bool), labels)
+    seen = head.observed(ClassPrediction(logits), targets, found)
+    assert seen.right.tolist() == [[True, False]] * 5 + [[False, True]] * 5
+    examples = [Example("q", (), "?", "answers", answers=(answer,)) for answer in ["a1"] * 5 + ["z"] * 5]
+    calibrate(head, lambda: [Validated(ClassPrediction(logits), targets, found, examples)])
+    assert head.decode(ClassPrediction(logits[:1]), found)[0].confidence < 0.7  # it was 0.95
+
+
+def test_all_right_leaves_some_doubt():
+    head, found = ClassificationHead(width=4, vocabulary=["a1", "b1"]), read(["x"])
+    logits = torch.tensor([[2.0, 0.0]] * 10)
+    targets = Targets(torch.zeros(10, 1, 1, 1, dtype=torch.bool), torch.zeros(10, dtype=torch.long))
+    examples = [Example("q", (), "?", "answers", answers=("a1",))] * 10
+    batches = [Validated(ClassPrediction(logits), targets, found, examples)]
+    assert calibrate(head, lambda: batches).temperature > 2 * calibrate(head, lambda: batches, variance=1e9).temperature
+
+
 def test_what_is_declined_anyway_does_not_count_for_the_threshold():
     head, found = MultiLabelHead(width=4, vocabulary=["a1", "b1"]), read(["x"])
     logits = torch.tensor([[2.0, -2.0], [-0.1, -2.0]])  # the second says no label

@@ -59,6 +59,23 @@ def test_a_fusion_whose_width_is_refused_is_told_once(tmp_path):
     assert "has 1 fault:" in told
 
 
+def test_a_fault_of_a_part_hides_no_other(tmp_path):
+    told = refusal(tmp_path, '[model.output]\nkind = "generation"\ndelta = 0.1\nheads = 7\n')
+    assert "has 2 faults" in told
+    assert "can't be split into the decoder's 7 heads" in told
+    told = refusal(tmp_path, f'[model.output]\nkind = "generation"\ndecoder = "{tmp_path}/no"\nlayers = 3\n')
+    assert "layers and heads of its own" in told
+    assert "There is no model" in told
+    both = '[model.fusion]\nwidth = 100\nheads = 3\n[model.output]\nkind = "generation"\nheads = 7\n'
+    assert "has 2 faults" in refusal(tmp_path, both)
+
+
+def test_settings_that_are_no_table_are_told_beside_a_seed(tmp_path):
+    (tmp_path / "wrong.toml").write_text("training = 3\n")
+    with pytest.raises(ConfigError, match="training"):
+        read_run_config(tmp_path / "wrong.toml", seed=1)
+
+
 def test_a_decoder_is_looked_at_before_it_is_loaded(tmp_path):
     output = '[model.output]\nkind = "generation"\ndecoder = "{}"\nlongest = 64\n'
     assert "There is no model" in refusal(tmp_path, output.format(tmp_path / "nowhere"))

@@ -119,6 +119,22 @@ def test_a_choice_has_its_spans_and_its_share_of_what_is_left_for_none_of_these(
     assert not answer.abstained
 
 
+def test_the_temperature_is_for_choices_as_well():
+    found, one = read(TEXT), head()
+    prediction = says(found, {"Roma": 3.0, "25": 1.0})
+    wanted = Wanted(choices=("Roma", "25"))
+    one.set_calibration(temperature=2.0)
+    answer = decode(one, prediction, found, wanted)
+    assert answer.confidence == pytest.approx(3**0.5 / (3**0.5 + 1))
+
+
+def test_answers_that_are_rare_in_the_passages_share_what_is_theirs():
+    rare = ReadAnswers((ReadAnswer("a", 1.2e-16), ReadAnswer("b", 1e-18)), none=1e-18, rest=1.0)
+    only = rare.only()
+    assert sum(only.outcomes()) == pytest.approx(1.0)
+    assert only.answers[0].probability == pytest.approx(120 / 122)
+
+
 def test_a_choice_that_is_known_by_heart_alone_is_not_said_for_sure():
     found = read(TEXT)
     prediction = says(found, {"Roma": 1.0}, none=9.0, vocabulary=known(0.9, 0.1))
@@ -141,6 +157,9 @@ def test_without_a_passage_choices_are_answered_by_heart_as_any_question_is():
     lowest = torch.full((*found.mask.shape, MAX_SPAN), torch.finfo(torch.float32).min)
     prediction = replace(says(read(TEXT), {"Roma": 1.0}, vocabulary=known(0.5, 0.2, 0.3)), spans=lowest)
     assert decode(one, prediction, found).abstained is False
+    one.set_calibration(threshold=0.6)
+    assert decode(one, prediction, found).abstained is True  # the threshold is for what is known by heart as well
+    one.set_calibration()
     answer = decode(one, prediction, found, Wanted(choices=("Roma", "Bern")))
     assert dict(answer.alternatives) == pytest.approx({"Bern": 0.6, "Roma": 0.4})
     assert not answer.abstained

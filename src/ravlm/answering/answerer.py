@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ravlm.encoders.pictures import stack_pictures
 from ravlm.errors import QuestionError
+from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.wanted import ANYTHING
 from ravlm.knowledge.passages import guess_language, sentence_around
 from ravlm.knowledge.store import KnowledgeBase
@@ -116,9 +117,16 @@ class Answerer:
         off, the version last refreshed to is answered from; the answer says how far it is behind.
 
         Raises:
-            QuestionError: the question is empty or longer than `LONGEST_QUESTION` characters.
+            QuestionError: the question is empty or longer than `LONGEST_QUESTION` characters; or a type is wanted of a
+                model that can't keep to one.
         """
         question = check_question(question)
+        if wanted != ANYTHING and not isinstance(self.model.output_layer, CandidateHead):
+            layer = type(self.model.output_layer).__name__
+            raise QuestionError(
+                f"A kind of answer was asked for, and this model's output layer, a {layer}, can't keep to one: only "
+                "those that read answers out of passages can (`candidates`). Ask without it."
+            )
         began = time.perf_counter()
         if follow:
             self.refresh()

@@ -61,8 +61,8 @@ def explain(
       entry is what the picture does here.
     - Words: one word of the question erased at a time (Li et al. 2016, Understanding Neural Networks through
       Representation Erasure), 32 at most, content words first. Passages are chosen again, as when that is asked.
-    - Entries and passages: one at a time is not read, 8 and 32 at most, the cited ones first. Nothing comes in their
-      place, and all else stays.
+    - Entries and passages: one at a time is not read, the first 8 entries, and 32 passages, the cited ones first.
+      Nothing comes in their place, and all else stays.
     - Image: masked out everywhere while the same is read. The fusion has its `absent` vector in place of the picture,
       and no entry's picture fits better than another's. `nothing_found` is without image and without hits.
     - Question: an empty one; passages are chosen again. Knowledge: nothing is read.

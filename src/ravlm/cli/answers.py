@@ -21,7 +21,7 @@ def answer_lines(
     from ravlm.evaluation.report.marking import mark
 
     if abstained:
-        yield "No answer: nothing that was retrieved seems to answer this."
+        yield "No answer: nothing that was retrieved seems to answer this, or not surely enough."
         yield f"The best guess would be {one_line(text)!r}, with confidence {confidence:.2f}."
     else:
         yield f"{one_line(text)}   (confidence {confidence:.2f})"

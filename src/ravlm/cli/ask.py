@@ -91,17 +91,21 @@ def wanted_of(choices: list[str], *, number: bool, unit: str | None) -> "Wanted"
         QuestionError: the options contradict each other, or there is one choice alone, twice the same, or an empty one.
     """
     from ravlm.errors import QuestionError
+    from ravlm.grading import normalise
+    from ravlm.heads.wanted import key_of
     from ravlm.records import Wanted
 
     if choices and (number or unit is not None):
         raise QuestionError(
             "--choice gives the answers to choose from; --number and --unit ask for any number. Leave one out."
         )
-    if choices and (len({c.strip() for c in choices} - {""}) < max(len(choices), 2)):
+    given = Wanted(choices=tuple(choice.strip() for choice in choices))
+    said = {key_of(given, choice) for choice in given.choices if normalise(choice)}
+    if choices and len(said) < max(len(choices), 2):
         raise QuestionError(
             f"--choice was given {choices}: give two or more different answers, each with its own --choice."
         )
-    return Wanted(number=number or unit is not None, unit=unit, choices=tuple(choices))
+    return Wanted(number=number or unit is not None, unit=unit, choices=given.choices)
 
 
 def _keep_index(answerer: "Answerer", model: Path) -> None:

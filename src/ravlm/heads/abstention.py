@@ -15,7 +15,8 @@ def fit_threshold(
     An answer is given where its confidence is at least the threshold; 0 gives all, infinity none, where no threshold
     keeps the risk. Without `delta` it is the risk on these very answers.
 
-    With `delta`, a probability, it is that of all answers of the kind, and kept with probability 1 - delta: Geifman and
+    With `delta`, a probability, it is that of all questions drawn from where these were drawn, each independently (not
+    several about one picture), and kept with probability 1 - delta: Geifman and
     El-Yaniv 2017, Selective Classification for Deep Neural Networks, section 3, algorithm 1 (SGR). The threshold is
     then the smallest that its binary search finds. It asks for many answers: with none of n wrong, and s steps of
     search, the bound comes down to r only from n = log(delta / s) / log(1 - r) on.
@@ -30,7 +31,7 @@ def fit_threshold(
     p, wrong = p[order], np.cumsum(~np.asarray(right, dtype=np.bool_)[order])
     last = np.flatnonzero(np.diff(p, append=-np.inf))  # no threshold parts answers of equal confidence
     if len(last) == 0:
-        return 0.0
+        return 0.0 if delta is None else math.inf
     allowed = last[wrong[last] <= risk * (last + 1)]
     kept = allowed if delta is None else _guaranteed(last, wrong, risk, delta)
     if len(kept) == 0:

@@ -74,8 +74,8 @@ class CandidateHead(CalibratedHead):
     picture's; "none of these" is the less likely, the better the picture fits. The entries' softmax runs over the
     gain-weighted scores of their pictures (of their best hits, where they have none). An answer's probability is the
     sum over its spans by normalised text (Lee et al. 2019, ORQA, sec. 3); temperature and threshold are those of these
-    sums. Where nothing can be read the answer is the fixed vocabulary's best, without a citation, and with the
-    vocabulary's own temperature and threshold.
+    sums. Where nothing can be read the answer is the fixed vocabulary's best, without a citation: its confidence is not
+    fitted, and the threshold is the same.
 
     Where a number is wanted, spans that are none are left out, and equal numbers are one answer. Where there are
     choices, each has the probability of its spans, and its share of what is left for "none of these", for which the
@@ -142,7 +142,8 @@ class CandidateHead(CalibratedHead):
             elif readable[b] and read.answers:
                 decoded.append(read.tempered(self.temperature).decoded(self.threshold, ALTERNATIVES))
             else:
-                decoded.append(replace(closed[b], abstained=readable[b] or closed[b].abstained))
+                unsure = closed[b].confidence < self.threshold
+                decoded.append(replace(closed[b], abstained=readable[b] or unsure))
         return decoded
 
     def likelihoods(self, prediction: CandidatePrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -66,8 +67,9 @@ class ClassificationHead(CalibratedHead):
         return [Likelihood(p) for p in self.probabilities(prediction)[:, same].sum(1).tolist()]
 
     def observed(self, prediction: ClassPrediction, targets: Targets, knowledge: Knowledge) -> Observed:
-        """The logits of the examples whose answer is in the vocabulary."""
-        known = targets.label >= 0
-        logits = prediction.logits[known]
-        right = nn.functional.one_hot(targets.label[known], logits.shape[1]).bool()
-        return Observed(logits, right, logits.new_zeros(0))
+        """The logits, and which answer is right: of one outside the vocabulary, any but the one that is given."""
+        logits, beyond = prediction.logits, targets.label < 0
+        given = torch.where(beyond, logits.argmax(1), targets.label)
+        right = nn.functional.one_hot(given, logits.shape[1]).bool() ^ beyond.unsqueeze(1)
+        there = right.any(1)  # with one answer alone, none is any other
+        return Observed(logits[there], right[there], logits.new_zeros(0))

@@ -55,7 +55,7 @@ class ReadAnswers:
 
     def only(self) -> "ReadAnswers":
         """Given that the answer is among these, or none of these: where the rest is known to be no answer."""
-        known = sum(self.outcomes()) - self.rest
+        known = sum(answer.probability for answer in self.answers) + self.none  # not 1 - rest, which may be noise
         if known <= 0.0:
             return replace(self, none=1.0, rest=0.0)
         answers = tuple(answer.scaled_to(answer.probability / known) for answer in self.answers)

@@ -135,7 +135,7 @@ class RegressionHead(CalibratedHead):
             less = sorted((q for q in others if q.probability <= answer.probability), key=lambda q: -q.probability)
             alternatives = tuple((quantity.text, quantity.probability) for quantity in (answer, *less)[:ALTERNATIVES])
             confidence = answer.probability
-            interval = (answer.low, answer.high)
+            interval = (answer.low, answer.high) if math.isfinite(answer.high - answer.low) else None
             decoded.append(Decoded(answer.text, confidence, confidence < self.threshold, (), alternatives, interval))
         return decoded
 

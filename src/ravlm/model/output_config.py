@@ -11,8 +11,8 @@ class AnswerConfig(Settings):
     """What every output layer has.
 
     `risk` is the largest share of wrong answers that the model may give on validation: what is less sure is declined.
-    Without it only "none of these" is. With `delta` the risk is that of all questions of the kind, and is kept with a
-    probability of 1 - delta: see `ravlm.heads.abstention`.
+    Without it only "none of these" is. With `delta` the risk is that of all questions like those of validation,
+    drawn independently, and is kept with a probability of 1 - delta: see `ravlm.heads.abstention`.
     """
 
     risk: Share | None = None

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -92,7 +93,7 @@ def read_run_config(path: Path | None, *, seed: int | None = None) -> RunConfig:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not TOML: {error}. See configs/ for examples.") from error
-    if seed is not None:
+    if seed is not None and isinstance(values.get("training", {}), dict):
         values = {**values, "training": {**values.get("training", {}), "seed": seed}}
     try:
         config = RunConfig.model_validate(values)
@@ -157,15 +158,25 @@ def _part_faults(values: Mapping[str, Any]) -> list[str]:
 def _output_faults(model: Mapping[str, Any]) -> list[str]:
     from ravlm.model.outputs import output_faults
 
-    try:
-        output = _readable(TypeAdapter(_PARTS["output"]), model.get("output", {}))
-    except (ValidationError, AttributeError):
-        return []  # told already
-    try:
-        width = TypeAdapter[Any](_PARTS["fusion"]).validate_python(model.get("fusion", {})).width
-    except ValidationError:
-        width = None
-    return [f"  model.output: {fault}" for fault in output_faults(output, width)]
+    output, fusion = (
+        _loosely(part, model.get(part, {}), deciding)
+        for part, deciding in (("output", ("kind", "heads", "decoder", "revision", "longest")), ("fusion", ("width",)))
+    )
+    width = None if fusion is None else fusion.width
+    return [] if output is None else [f"  model.output: {fault}" for fault in output_faults(output, width)]
+
+
+def _loosely(part: str, settings: Any, deciding: Sequence[str]) -> Any:
+    """A part's settings, or where they are refused, those of them that decide whether parts fit, as far as they can be
+    read; None where they can't. What is left out is told already.
+    """
+    if not isinstance(settings, dict):
+        return None
+    some = {name: value for name, value in settings.items() if name in deciding}
+    for tried in (settings, some, {name: value for name, value in some.items() if name != "heads"}):
+        with suppress(ValidationError):
+            return TypeAdapter[Any](_PARTS[part]).validate_python(tried)
+    return None
 
 
 def _encoder_faults(model: Mapping[str, Any]) -> list[str]:

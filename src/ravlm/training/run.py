@@ -1,6 +1,7 @@
 """A whole training run: dataset in, model's folder out."""
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -147,7 +148,7 @@ def train(
     calibration = validate(run, config.model.output, dataset, validation, cache) if validation else None
     seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
     about = {**config.training.model_dump(), "ravlm": ravlm.__version__, "torch": torch.__version__, "curve": curve}
-    about["calibration"] = None if calibration is None else asdict(calibration)
+    about["calibration"] = None if calibration is None else _as_json(calibration)
     save_model(
         out,
         model,
@@ -160,6 +161,11 @@ def train(
     (out / RUN).unlink()  # first: a run that is told by `config.json` to be over is not resumed
     shutil.rmtree(out / FOLDER)
     return TrainingReport(seconds, curve, calibration)
+
+
+def _as_json(calibration: Calibration) -> dict[str, Any]:
+    """The calibration as it is kept with the model; a threshold that nothing reaches is null: JSON has no infinity."""
+    return asdict(calibration) | ({} if math.isfinite(calibration.threshold) else {"threshold": None})
 
 
 def _check(
