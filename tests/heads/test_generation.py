@@ -17,8 +17,9 @@ from ravlm.errors import ConfigError
 from ravlm.grading import normalise
 from ravlm.heads.calibration import Validated, calibrate
 from ravlm.heads.generation import GenerationHead, TokenTargets
-from ravlm.heads.generation_decoder import compact_decoder, pretrained_decoder
+from ravlm.heads.generation_decoder import compact_decoder
 from ravlm.heads.generation_text import AnswerTokenizer
+from ravlm.model.decoders import pretrained_decoder
 from ravlm.protocols import OutputLayer
 from ravlm.records import Example, Support
 from ravlm.tasks.generation import AnswerWriter

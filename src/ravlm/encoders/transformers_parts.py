@@ -91,9 +91,13 @@ def read_model(
     *,
     what: str = "encoder",
     left_out: Sequence[str] = (),
+    fresh: Sequence[str] = (),
     options: Mapping[str, bool] | None = None,
 ) -> nn.Module:
-    """As `load_model`, a model of the class that `auto` chooses; `what` it is called in errors."""
+    """As `load_model`, a model of the class that `auto` chooses; `what` it is called in errors.
+
+    `fresh` are the parts of names by which weights are known that may be missing, and then begin at random.
+    """
     try:
         with quietly():
             model, report = auto.from_pretrained(
@@ -111,7 +115,8 @@ def read_model(
             f"The {what} in {folder} can't be loaded ({type(error).__name__}: {words_of(error)}). Copy the folder "
             "again."
         ) from error
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith(tuple(left_out)))
+    lacked = (name for name in report["missing_keys"] if not name.startswith(tuple(left_out)))
+    missing = sorted(name for name in lacked if not any(part in name for part in fresh))
     if missing:
         raise FormatError(
             f"The {what} in {folder} lacks {len(missing)} weights that its configuration asks for, {missing[0]} the "

@@ -1,24 +1,19 @@
 """Decoders that read a memory: a transformer of GPT-2's form with cross-attention, small and new or pre-trained."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, GenerationConfig, GenerationMixin, GPT2Config, GPT2Model, GPT2PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, GPT2Config, GPT2Model, GPT2PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithCrossAttentions
-from transformers.utils import logging
 
-from ravlm.errors import ConfigError, FormatError, words_of
+from ravlm.errors import ConfigError
 from ravlm.heads.generation_copy import CopyGate, Copying, mix
 from ravlm.heads.generation_text import AnswerTokenizer
 
-_NEW = ("crossattention", "ln_cross_attn", "copying.")  # parts that a pre-trained GPT-2 does not have
+NEW_PARTS = ("crossattention", "ln_cross_attn")  # of names, of what a pre-trained GPT-2 need not have
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class GenerationDecoder(GPT2PreTrainedModel, GenerationMixin):  # type: ignore[m
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """The weights that did not begin at random."""
         named = self.named_parameters() if self.origin is not None else ()
-        return [weight for name, weight in named if not any(part in name for part in _NEW)]
+        return [weight for name, weight in named if not any(part in name for part in NEW_PARTS)]
 
     def get_input_embeddings(self) -> nn.Embedding:
         words: nn.Embedding = self.transformer.wte
@@ -159,73 +154,3 @@ def compact_decoder(
         copies=True,
     )
     return GenerationDecoder(config)
-
-
-def pretrained_decoder(folder: Path, *, copies: bool = False) -> GenerationDecoder:
-    """A GPT-2 from a folder that transformers wrote, cross-attention added where it has none, with fresh weights.
-
-    Raises:
-        FormatError: it is no GPT-2, has no tied embeddings, is damaged, or lacks weights.
-    """
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise FormatError(
-            f"The decoder in {folder} can't be used: {words_of(error)}. Give a folder that save_pretrained wrote."
-        ) from error
-    if config.model_type != "gpt2" or not config.tie_word_embeddings:
-        found = f"a {config.model_type!r}" if config.model_type != "gpt2" else "one whose embeddings are not tied"
-        raise FormatError(f"The decoder in {folder} is {found}; a 'gpt2' with tied embeddings can be used.")
-    config.add_cross_attention, config.copies = True, copies
-    try:
-        with quietly():
-            decoder, report = GenerationDecoder.from_pretrained(
-                folder,
-                config=config,
-                use_safetensors=True,
-                local_files_only=True,
-                output_loading_info=True,
-                dtype=torch.float32,
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise FormatError(
-            f"The decoder in {folder} can't be loaded ({type(error).__name__}: {words_of(error)}). Copy the folder "
-            "again."
-        ) from error
-    missing = sorted(name for name in report["missing_keys"] if not any(part in name for part in _NEW))
-    if missing:
-        raise FormatError(
-            f"The decoder in {folder} lacks {len(missing)} weights, {missing[0]} the first of them. Copy the folder "
-            "again."
-        )
-    decoder.origin = str(folder)
-    found_decoder: GenerationDecoder = decoder
-    return found_decoder
-
-
-def outline_decoder(folder: Path) -> GenerationDecoder:
-    """A decoder by its `config.json` alone, with fresh weights: those that will be loaded take their place.
-
-    Raises:
-        FormatError: it is no configuration of a GPT-2.
-    """
-    try:
-        return GenerationDecoder(GPT2Config.from_json_file(folder / "config.json"))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise FormatError(
-            f"The decoder in {folder} can't be used: {words_of(error)}. Copy the model's folder again."
-        ) from error
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without the library's bars and warnings: what matters of them is told by errors here."""
-    told, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(told)
-        if bars:
-            logging.enable_progress_bar()

@@ -28,7 +28,6 @@ from ravlm.model.build import build_model
 from ravlm.model.config import CompactLanguageConfig, CompactVisualConfig, ModelConfig, PretrainedConfig
 from ravlm.model.indexes import follow
 from ravlm.model.output_config import GenerationConfig
-from ravlm.model.outputs import save_decoder
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.retrieval.image import ImageIndex, Stamp
 from ravlm.retrieval.tfidf import TfidfIndex
@@ -60,6 +59,8 @@ def save_model(
     write_bytes_atomic(folder / WEIGHTS, save(state))
     images.save(folder / INDEX)
     if isinstance(config.output, GenerationConfig) and config.output.decoder is not None:
+        from ravlm.model.decoders import save_decoder  # with a library that takes seconds to load
+
         save_decoder(folder / DECODER, model.output_layer)
     about = {
         "format": FORMAT,

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
 from ravlm.encoders.base import read_config
-from ravlm.encoders.tokenizer import read_tokenizer
 from ravlm.errors import ConfigError, RavlmError
 from ravlm.heads.calibration import CalibratedHead
 from ravlm.heads.candidates import CandidateHead
@@ -23,13 +22,11 @@ from ravlm.model.output_config import (
     OutputConfig,
 )
 from ravlm.protocols import LanguageEncoder
-from ravlm.safe.files import write_text_atomic
 from ravlm.safe.hub import fetch
 
 if TYPE_CHECKING:
     from ravlm.heads.generation import GenerationHead
 
-CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 _LAYERS, _HEADS = 2, 4  # of a decoder that begins at random
 
 
@@ -74,31 +71,21 @@ def _generation(
     config: GenerationConfig, width: int, language: LanguageEncoder, saved: Path | None
 ) -> "GenerationHead":
     from ravlm.heads.generation import GenerationHead
-    from ravlm.heads.generation_decoder import compact_decoder, outline_decoder, pretrained_decoder
+    from ravlm.heads.generation_decoder import compact_decoder
     from ravlm.heads.generation_text import AnswerTokenizer
+    from ravlm.model.decoders import pretrained_decoder, pretrained_tokens, saved_decoder
 
     if config.decoder is None:
         tokens = AnswerTokenizer(_backend(language))
         sizes = {"layers": config.layers or _LAYERS, "heads": config.heads or _HEADS}
         decoder = compact_decoder(tokens, width=width, longest=config.longest, **sizes)
     elif saved is not None:
-        decoder = outline_decoder(saved)
-        tokens = AnswerTokenizer(read_tokenizer(saved / TOKENIZER), mark=int(decoder.config.eos_token_id))
+        decoder, tokens = saved_decoder(saved)
     else:
-        from ravlm.encoders.transformers_tokenizer import load_tokenizer
-
         folder = fetch(config.decoder, config.revision).folder
         decoder = pretrained_decoder(folder)
-        backend = load_tokenizer(folder).backend_tokenizer
-        tokens = AnswerTokenizer(backend, mark=int(decoder.config.eos_token_id))
+        tokens = pretrained_tokens(folder, decoder)
     return GenerationHead(width=width, decoder=decoder, tokens=tokens, longest=config.longest, beams=config.beams)
-
-
-def save_decoder(folder: Path, output: Any) -> None:
-    """Write what a pre-trained decoder needs beside its weights: its configuration and its tokeniser."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(folder / CONFIG, output.decoder.config.to_json_string())
-    write_text_atomic(folder / TOKENIZER, output.tokens.tokenizer.to_str())
 
 
 def output_faults(config: OutputConfig, width: int | None) -> list[str]:
