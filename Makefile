@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: help venv demo test check bench lock clean
 
 help:
-	@echo "make demo    set up, then run the main job (4 to 9 minutes on 2 cores, by the processor)"
+	@echo "make demo    set up, then run the main job (4 to 11 minutes on 2 cores, by the processor)"
 	@echo "make test    set up, then lint, types, floors and all tests"
 	@echo "make check   lint, types and import floors alone"
 	@echo "make bench   rerun the benchmarks and rewrite their committed results"
