@@ -81,8 +81,9 @@ def test_a_fusion_s_faults_are_told_by_their_place_with_the_nearest_name(tmp_pat
     with pytest.raises(ConfigError) as refused:
         read_run_config(path)
     assert "has 3 faults" in str(refused.value)
-    assert "model.fusion.heads: Value error, width 96 can't be split into 5 heads" in str(refused.value)
-    assert "model.fusion.layer: Extra inputs are not permitted; did you mean 'layers'?" in str(refused.value)
+    assert "model.fusion.heads: width 96 can't be split into 5 heads" in str(refused.value)
+    told = "model.fusion.layer: there is no such setting here, only kind, width, layers, heads; did you mean 'layers'?"
+    assert told in str(refused.value)
     path.write_text('[model.fusion]\nkind = "atention"\n')
     with pytest.raises(ConfigError, match=r"model\.fusion\.kind: there is no kind 'atention'.*'attention'\?"):
         read_run_config(path)

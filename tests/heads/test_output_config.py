@@ -47,7 +47,8 @@ def test_faults_of_all_parts_are_told_together(tmp_path):
         'kind = "generation"\nbeem = 2\n[training.read]\nsteps = 0\n',
     )
     assert "has 4 faults" in told
-    assert "model.output.beem: Extra inputs are not permitted; did you mean 'beams'?" in told
+    assert "model.output.beem: there is no such setting here, only risk, delta, kind, longest, beams," in told
+    assert "; did you mean 'beams'?" in told
     assert "model.output: the fusion's width 90 can't be split into the decoder's 4 heads" in told
     assert "model.visual: " in told
     assert "resnet5O" in told

@@ -75,7 +75,9 @@ def test_other_folders_are_refused(tmp_path):
     state = load(weights.read_bytes())
     del state["transformer.ln_f.weight"]
     weights.write_bytes(save(state, metadata={"format": "pt"}))
-    with pytest.raises(FormatError, match=r"lacks 1 weights that its configuration asks for, transformer\.ln_f\.weight"):
+    with pytest.raises(
+        FormatError, match=r"lacks 1 weights that its configuration asks for, transformer\.ln_f\.weight"
+    ):
         pretrained_decoder(tmp_path / "gpt2")
     weights.write_bytes(b"\x00" * 20)
     with pytest.raises(FormatError, match="can't be loaded"):

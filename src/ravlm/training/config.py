@@ -112,20 +112,23 @@ def _refused(path: Path | None, faults: Sequence[str]) -> ConfigError:
 
 
 def _told(fault: ErrorDetails) -> str:
-    """A fault: where, what is wrong, what was found, and the nearest name where one is not known."""
+    """A fault: where, what is wrong, what was found, and what is allowed and nearest where a name is not known."""
     where = [str(part) for part in fault["loc"]]
     if len(where) > 2 and where[0] == "model" and where[1] in _PARTS:
         del where[2]  # the kind of the part, which stands in no file
-    said = f"  {'.'.join(where) or 'file'}: {fault['msg']}"
+    place = f"  {'.'.join(where) or 'file'}"
     if fault["type"] == "union_tag_invalid":
         kinds = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
         near = get_close_matches(fault["ctx"]["tag"], kinds, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{said.partition(':')[0]}.kind: there is no kind {fault['ctx']['tag']!r}, only {', '.join(kinds)}{hint}"
+        return f"{place}.kind: there is no kind {fault['ctx']['tag']!r}, only {', '.join(kinds)}{hint}"
     if fault["type"] != "extra_forbidden":
-        return f"{said}, found {fault['input']!r}"
-    near = get_close_matches(where[-1], _names(fault["loc"][:-1]), n=1)
-    return f"{said}{f'; did you mean {near[0]!r}?' if near else ''}"
+        found = "" if isinstance(fault["input"], dict) else f", found {fault['input']!r}"
+        return f"{place}: {fault['msg'].removeprefix('Value error, ')}{found}"
+    names = _names(fault["loc"][:-1])
+    near = get_close_matches(where[-1], names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{place}: there is no such setting here, only {', '.join(names)}{hint}"
 
 
 def _names(loc: Sequence[int | str]) -> list[str]:
