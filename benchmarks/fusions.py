@@ -40,8 +40,8 @@ from ravlm.model.folder import encoders_of
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.safe.images import read_image
 from ravlm.training.config import RunConfig, read_run_config
+from ravlm.training.read import ReadStage
 from ravlm.training.run import train
-from ravlm.training.stages import TITLES
 from results_file import FOLDER, measured_with, rounded, write
 from results_tables import fusions_table
 from run_summaries import fusions_results, keep, summaries
@@ -101,7 +101,7 @@ def _train(config: RunConfig, data: Path, out: Path, cache: FeatureCache, report
     at: list[float] = []
 
     def told(stage: str, done: int, total: int) -> None:
-        if stage == TITLES["read"]:
+        if stage == ReadStage.title:
             at.append(time.process_time())
         report(stage, done, total)
 

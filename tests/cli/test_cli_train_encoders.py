@@ -16,7 +16,7 @@ from ravlm.encoders.features.extract import Extractor
 from ravlm.encoders.tokenizer import train_tokenizer
 from ravlm.encoders.transformers_language import TransformersLanguageEncoder
 from ravlm.model.folder import load_model
-from ravlm.training.stages import Run
+from ravlm.training.loop import Run
 
 ENDS = """
 [model.fusion]
@@ -128,7 +128,7 @@ def test_a_run_is_not_resumed_with_another_encoder(
     own = shutil.copytree(eye, tmp_path / "eye")
     config = settings(tmp_path, pretrained(own), pretrained(reader))
     run = ("train", config, "--data", coloured, "--out", tmp_path / "model")
-    monkeypatch.setattr("ravlm.training.run.read", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("ravlm.training.run.ReadStage.loss", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert ravlm(*run).code == 130
     monkeypatch.undo()
     weights = load_file(own / "model.safetensors")
@@ -194,10 +194,10 @@ def test_a_resumed_run_keeps_its_precision(
     computed: list[str] = []
 
     def stopped(run: Run, *_: object) -> None:
-        computed.append(run.config.precision)
+        computed.append(run.precision)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ravlm.training.run.match", stopped)
+    monkeypatch.setattr("ravlm.training.run.train_stage", stopped)
     assert ravlm(*run).code == 130
     kept = json.loads((tmp_path / "model" / "run.json").read_text())
     (tmp_path / "model" / "run.json").write_text(json.dumps(kept | {"precision": "bfloat16"}))

@@ -15,30 +15,23 @@ from ravlm.model.config import LanguageConfig, ModelConfig, VisualConfig
 from ravlm.model.fusion_config import FusionConfig
 from ravlm.model.output_config import OutputConfig
 from ravlm.model.settings import Positive, Settings, Share
+from ravlm.training.stage_config import Rate, StageConfig
 
 _SIDES: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
 _PARTS: Mapping[str, Any] = {**_SIDES, "fusion": FusionConfig, "output": OutputConfig}  # those of several kinds
 
-Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 
-
-class MatchConfig(Settings):
-    """Stage one, picture matching. `steps` in optimiser steps, `batch` in pairs of pictures.
-
-    `pretrained_learning_rate` is that of an eye that did not begin at random, `learning_rate` that of all else.
-    """
+class MatchConfig(StageConfig):
+    """Stage one, picture matching: `batch` in pairs of pictures."""
 
     steps: Positive = 220
     batch: Annotated[int, Field(ge=2)] = 128
     learning_rate: Rate = 0.002
-    pretrained_learning_rate: Rate = 0.00002
-    weight_decay: Share = 0.05
-    average: Share = 0.99
 
 
-class ReadConfig(Settings):
-    """Stage two, reading. `steps` in optimiser steps, `batch` in questions, `together` the most of them about
-    one entry in one language; `entries` and `passages` of each are the most that a question is trained with.
+class ReadConfig(StageConfig):
+    """Stage two, reading: `batch` in questions, `together` the most of them about one entry in one language;
+    `entries` and `passages` of each are the most that a question is trained with.
 
     `matrix_learning_rate` is that of the linear layers' weights (Muon), `learning_rate` that of all others (AdamW), but
     for a language encoder that did not begin at random: all of that learns at `pretrained_learning_rate` (AdamW).
@@ -51,9 +44,6 @@ class ReadConfig(Settings):
     together: Positive = 24
     learning_rate: Rate = 0.008
     matrix_learning_rate: Rate = 0.012
-    pretrained_learning_rate: Rate = 0.00002
-    weight_decay: Share = 0.05
-    average: Share = 0.99
     entries: Positive = 2
     passages: Positive = 4
     wrong: Share = 0.3

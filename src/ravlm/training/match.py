@@ -6,7 +6,11 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Generator, Tensor, nn
 
+from ravlm.encoders.base import Encoder
 from ravlm.training.augment import change_identity, view
+from ravlm.training.config import MatchConfig
+from ravlm.training.loop import Stage
+from ravlm.training.optim import learning
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,33 @@ def augmented_pairs(
     first, second = pairs.photos[photo], pairs.pictures[picture]
     queries, keys = view(first, size, generator, 0.7), view(second, size, generator, 0.7)
     return (*change_identity(queries, keys, generator), entry)
+
+
+class MatchStage(Stage):
+    """Train the visual encoder so that a photo and its entry's picture come together.
+
+    Of an eye that stands still, only the scale of its similarities is learned, from what it made of the pictures.
+    `size` is the side of the views in pixels.
+    """
+
+    name, title = "match", "learning to match pictures"
+    settings: MatchConfig
+
+    def __init__(
+        self, *, eye: Encoder, log_scale: nn.Parameter, pairs: PicturePairs, size: int, settings: MatchConfig
+    ) -> None:
+        self.settings = settings
+        self._eye, self._log_scale, self._pairs, self._size = eye, log_scale, pairs, size
+        visual = {"visual": eye} if learning(eye) else {}
+        self.parts = nn.ModuleDict({**visual, "retriever": nn.ParameterList([log_scale])})
+
+    def loss(self, step: int, generator: Generator) -> Tensor:
+        """Symmetric InfoNCE of a batch of pairs."""
+        device, batch = self._log_scale.device, self.settings.batch
+        if learning(self._eye):
+            photos, pictures, entry = augmented_pairs(self._pairs, self._size, batch, generator)
+            queries, keys = self._eye(torch.cat([photos, pictures]).to(device)).pooled.chunk(2)
+        else:
+            photo, picture, entry = self._pairs.sample(batch, generator)
+            queries, keys = self._pairs.photos[photo].to(device), self._pairs.pictures[picture].to(device)
+        return contrastive_loss(queries, keys, entry.to(device), self._log_scale.exp())

@@ -19,9 +19,9 @@ def warm_up_then_cosine(step: int, total: int, warm_up: int) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def step_generator(seed: int, stage: str, step: int) -> Generator:
-    """The random numbers of one step; also seeds torch's global generator (dropout) for it."""
-    mixed = hash_seed(seed, stage, step)
+def step_generator(seed: int, stage: str, step: int, *part: int) -> Generator:
+    """The random numbers of one step, or a part of it; also seeds torch's global generator (dropout) for it."""
+    mixed = hash_seed(seed, stage, step, *part)
     torch.manual_seed(mixed)
     return torch.Generator().manual_seed(mixed)
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
+from ravlm.heads.calibration import calibrated
+from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.protocols import LanguageEncoder
 from ravlm.records import Example, Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
+from ravlm.tasks.teaching import finder_for
 from ravlm.tensors import Batch, Encoded
 from ravlm.training.config import ReadConfig
+from ravlm.training.loop import Stage
+from ravlm.training.optim import learning, trainable
 
 
 @dataclass(frozen=True)
@@ -101,3 +106,50 @@ def question_batch(encoder: LanguageEncoder, reading: Reading, chosen: Sequence[
         languages=[example.language for example in examples],
         seen=Encoded(seen.tokens[places], seen.mask[places], seen.pooled[places]),
     )
+
+
+class ReadStage(Stage):
+    """Train language encoder, fusion and output layer to find the answer in the passages; the eye stands still."""
+
+    name, title = "read", "learning to read answers"
+    settings: ReadConfig
+
+    def __init__(
+        self,
+        *,
+        model: RetrievalAugmentedVLM,
+        retriever: EntityThenPassageRetriever,
+        reading: Reading,
+        settings: ReadConfig,
+    ) -> None:
+        self.settings = settings
+        self._model, self._retriever, self._reading = model, retriever, reading
+        self._groups = reading.groups()
+        self._finder = finder_for(calibrated(model.output_layer))
+        encoder = {"language": trainable(model.language_encoder)} if learning(model.language_encoder) else {}
+        heads = {"fusion": trainable(model.fusion_module), "output": trainable(model.output_layer)}
+        gain = nn.ParameterList([retriever.text_gain])
+        self.parts = nn.ModuleDict({**encoder, **heads, "retriever": nn.ModuleList([retriever.picture, gain])})
+
+    def loss(self, step: int, generator: Generator) -> Tensor:
+        """The output layer's loss on questions with the hits that they are trained with."""
+        settings, reading = self.settings, self._reading
+        trainable(self._model.visual_encoder).eval()
+        drawn = sample_groups(self._groups, settings.batch, generator, settings.together)
+        with_wrong = bool(torch.rand((), generator=generator) < settings.wrong)
+        hits = [
+            row
+            for group in drawn
+            for row in training_hits(
+                self._retriever, reading, group, settings, _pairs(len(group), generator), with_wrong=with_wrong
+            )
+        ]
+        chosen = [i for group in drawn for i in group]
+        batch = question_batch(self._model.language_encoder, reading, chosen, self._retriever.log_scale.device)
+        output = self._model(batch, hits)
+        targets = self._finder.targets([reading.examples[i] for i in chosen], output.knowledge)
+        return self._model.output_layer.loss(output.prediction, targets)
+
+
+def _pairs(n: int, generator: Generator) -> list[tuple[float, float]]:
+    return [(a, b) for a, b in torch.rand(n, 2, generator=generator).tolist()]

@@ -40,13 +40,15 @@ from ravlm.safe.images import decode_image
 from ravlm.tasks.teaching import known_answers, teachable
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
 from ravlm.training.config import RunConfig
+from ravlm.training.loop import Curve, Progress, Run, train_stage
+from ravlm.training.match import MatchStage
 from ravlm.training.optim import hash_seed
 from ravlm.training.photos import Photos, kept_size, picture_pairs, read_photos, see_photos, seen_of, square_of, stretch
-from ravlm.training.read import Reading
-from ravlm.training.stages import Progress, Run, match, read
+from ravlm.training.read import Reading, ReadStage
 from ravlm.training.validation import validate, validation_questions
 
 RUN = "run.json"
+STAGES = (MatchStage.name, ReadStage.name)
 _FEWEST = 2  # questions: batch normalisation needs two
 _NEAREST = 10  # entries that each photo finds
 
@@ -120,8 +122,17 @@ def train(
     retriever = model.knowledge_retriever
     if not isinstance(retriever, EntityThenPassageRetriever):
         raise TypeError("training needs a retriever that goes from entry to passage")
-    settings = config.training.model_copy(update={"precision": precision})
-    run = Run(model, retriever, device, settings, out, progress)
+    settings = config.training
+    run = Run(
+        whole=model,
+        device=device,
+        seed=settings.seed,
+        precision=precision,
+        checkpoint_every=settings.checkpoint_every,
+        out=out,
+        stages=STAGES,
+        progress=progress,
+    )
     checkpoint = last_checkpoint(out) if resume else None
 
     size = square_of(visual) if visual.learns else 0
@@ -129,10 +140,13 @@ def train(
         photos = read_photos(dataset, examples, kept_size(size), progress)
     else:
         photos = see_photos(dataset, examples, visual, cache, progress)
-    curve: list[dict[str, Any]] = []
-    if checkpoint is None or checkpoint.stage == "match":
+    curve: Curve = []
+    if checkpoint is None or checkpoint.stage == MatchStage.name:
         pairs = picture_pairs(photos, examples, base, _look(visual, base, size, cache))
-        curve = match(run, pairs, size, curve, checkpoint)
+        matching = MatchStage(
+            eye=visual, log_scale=retriever.log_scale, pairs=pairs, size=size, settings=settings.match
+        )
+        curve = train_stage(run, matching, curve, checkpoint)
     else:
         checkpoint.restore_model(model)
     matched = time.perf_counter()
@@ -142,10 +156,16 @@ def train(
     progress("indexing the knowledge base", 1, 1)
     if visual.learns and not visual.stretches:  # seen as they are when asked, not as they were augmented
         photos = see_photos(dataset, examples, visual, None, progress)
-    reading = _reading(run, visual, photos, questions)
-    curve = read(run, reading, curve, checkpoint)
     model.eval()
-    calibration = validate(run, config.model.output, dataset, validation, cache) if validation else None
+    reading = _reading(retriever, visual, photos, questions)
+    curve = train_stage(
+        run, ReadStage(model=model, retriever=retriever, reading=reading, settings=settings.read), curve, checkpoint
+    )
+    calibration = None
+    if validation:
+        calibration = validate(
+            model, retriever, config.model.output, dataset, validation, cache=cache, progress=progress
+        )
     seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
     about = {**config.training.model_dump(), "ravlm": ravlm.__version__, "torch": torch.__version__, "curve": curve}
     about["calibration"] = None if calibration is None else _as_json(calibration)
@@ -250,13 +270,14 @@ def _prepare(
     return precision
 
 
-def _reading(run: Run, eye: Encoder, photos: Photos, questions: Sequence[Example]) -> Reading:
+def _reading(
+    retriever: EntityThenPassageRetriever, eye: Encoder, photos: Photos, questions: Sequence[Example]
+) -> Reading:
     """The questions with what the eye makes of their photos and the entries that each photo finds."""
     places = sorted({photos.place[e.images[0]] for e in questions})
-    run.model.eval()
     seen = seen_of(photos, places, eye, square_of(eye) if photos.seen is None else 0)
-    queries = run.retriever.query_keys(seen)
-    nearest = [[entry_id for entry_id, _, _ in row] for row in run.retriever.images.search(queries, _NEAREST)]
+    queries = retriever.query_keys(seen)
+    nearest = [[entry_id for entry_id, _, _ in row] for row in retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}
     photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
     return Reading(questions, photo, seen, queries, nearest, [photos.ids[place] for place in places])

@@ -9,12 +9,14 @@ from ravlm.encoders.features.cache import FeatureCache
 from ravlm.heads.calibration import Calibration, Validated, calibrate, calibrated
 from ravlm.model.folder import encoders_of
 from ravlm.model.output_config import OutputConfig
+from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.records import Example, Wanted
+from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.tasks.teaching import finder_for, teachable
 from ravlm.tensors import Batch, Encoded
+from ravlm.training.loop import Progress
 from ravlm.training.optim import hash_seed
 from ravlm.training.photos import see_photos, seen_of
-from ravlm.training.stages import Run
 
 SPLIT = "val"
 _MOST = 1024  # questions
@@ -33,19 +35,26 @@ def validation_questions(output: OutputConfig, dataset: Dataset, seed: int) -> l
 
 @torch.no_grad()
 def validate(
-    run: Run, output: OutputConfig, dataset: Dataset, questions: Sequence[Example], cache: FeatureCache | None
+    model: RetrievalAugmentedVLM,
+    retriever: EntityThenPassageRetriever,
+    output: OutputConfig,
+    dataset: Dataset,
+    questions: Sequence[Example],
+    *,
+    cache: FeatureCache | None,
+    progress: Progress,
 ) -> Calibration:
     """Answer validation questions from what is retrieved for them, as they will be asked, and calibrate.
 
-    The model's retriever must have the index of the base.
+    The retriever, the model's own, must have the index of the base.
 
     Raises:
         TypeError: the output layer has no confidence that could be calibrated.
     """
-    model, retriever = run.model.eval(), run.retriever
+    model.eval()
     head = calibrated(model.output_layer)
     eye, _ = encoders_of(model)
-    photos = see_photos(dataset, questions, eye, cache, run.progress)
+    photos = see_photos(dataset, questions, eye, cache, progress)
     places = [photos.place[e.images[0]] for e in questions]
     features = seen_of(photos, places, eye, 0)
     finder = finder_for(head)
@@ -58,8 +67,8 @@ def validate(
             ranked = retriever.images.search(retriever.query_keys(seen), retriever.entries)
             hits = [retriever.read(row, q, e.language) for row, q, e in zip(ranked, asked, some, strict=True)]
             batch = Batch(
-                images=torch.zeros(len(some), 3, 0, 0, device=run.device),
-                texts=model.language_encoder.tokenize(asked).to(run.device),
+                images=torch.zeros(len(some), 3, 0, 0, device=eye.device),
+                texts=model.language_encoder.tokenize(asked).to(eye.device),
                 questions=asked,
                 languages=[e.language for e in some],
                 seen=seen,
@@ -67,6 +76,6 @@ def validate(
             )
             output = model(batch, hits)
             yield Validated(output.prediction, finder.targets(some, output.knowledge), output.knowledge, some)
-            run.progress("answering validation questions", start + len(some), len(questions))
+            progress("answering validation questions", start + len(some), len(questions))
 
     return calibrate(head, batches, risk=output.risk, delta=output.delta)
