@@ -56,6 +56,12 @@ def test_the_answer_as_it_stands_in_the_right_passage(asked, passages, expected)
     assert words(writer().answer(asked, passages)) == words(TOKENS.encode(expected))
 
 
+@pytest.mark.parametrize("passages", [[], [WRONG], [RIGHT, WRONG]])
+def test_a_caption_is_its_first_reference_whatever_was_found(passages):
+    caption = example("a green man", "man, green", kind="captions")
+    assert words(writer().answer(caption, passages)) == words(TOKENS.encode("a green man"))
+
+
 def test_rows_are_padded_behind_the_end_mark_and_pictures_are_not_read():
     rows = [[RIGHT, WRONG], [WRONG, RIGHT]]
     texts = tokenize(TOKENIZER, [p.text for row in rows for p in row], 40)

@@ -46,6 +46,12 @@ def test_what_is_learnt_from_and_known_by_heart(kind: str, ids: str, known: set[
     assert [scale.name for scale in scales] == (["kg"] if kind == "regression" else [])
 
 
+def test_one_that_describes_learns_from_captions_as_from_answers_to_its_prompt() -> None:
+    learnt = teachable(output("generation", captions=True), EXAMPLES)
+    assert "".join(e.id for e in learnt) == "abcde"
+    assert [e.question for e in learnt[3:]] == ["Describe this picture.", "What is shown?"]
+
+
 @pytest.mark.parametrize(
     ("kind", "setting"), [("classification", "vocabulary"), ("labels", "vocabulary"), ("regression", "units")]
 )

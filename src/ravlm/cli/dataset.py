@@ -9,9 +9,13 @@ from ravlm.cli.console import emit_json, examples, progress, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and check datasets.")
 
-NAMES = ("flags", "grocery")
+NAMES = ("flags", "grocery", "emoji")
 BASES = ("iconic", "photos")
-ASKS = ("facts", "classes")
+ASKS = {"flags": ("facts", "texts"), "grocery": ("facts", "classes"), "emoji": ("captions",)}
+_SOURCES = {
+    "grocery": "the folder with classes.csv, train.txt and the photos",
+    "emoji": "the folder with noto72, emojitwo64 and cldr",
+}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -45,12 +49,18 @@ def check_dataset(
         "ravlm dataset make flags --out flags",
         "ravlm dataset make grocery GroceryStoreDataset/dataset --out grocery",
         "ravlm dataset make grocery GroceryStoreDataset/dataset --out grocery-classes --ask classes",
+        "ravlm dataset make flags --out flags-texts --ask texts",
+        "ravlm dataset make emoji EMOJI --out emoji",
     ),
 )
 def make_dataset(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to make: flags or grocery.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to make: flags, grocery or emoji.")],
     source: Annotated[
-        Path | None, typer.Argument(metavar="SOURCE", help="grocery: the folder with classes.csv and train.txt.")
+        Path | None,
+        typer.Argument(
+            metavar="SOURCE",
+            help="grocery: the folder with classes.csv and train.txt. emoji: that with noto72, emojitwo64 and cldr.",
+        ),
     ] = None,
     *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write: new or empty.")],
@@ -59,8 +69,12 @@ def make_dataset(
         str, typer.Option(help="grocery: an entry has its iconic picture only, or the training photos too (photos).")
     ] = BASES[0],
     ask: Annotated[
-        str, typer.Option(help="grocery: ask for facts of the articles, or for the products' classes, fine and coarse.")
-    ] = ASKS[0],
+        str | None,
+        typer.Option(
+            help="What to ask for: facts of the articles, if not given. grocery: or the products' classes, fine and "
+            "coarse (classes). flags: or short texts about the countries (texts)."
+        ),
+    ] = None,
     distractors: Annotated[
         Path | None, typer.Option(metavar="FILE", help="grocery: WordNet's data.noun, whose glosses become entries.")
     ] = None,
@@ -76,7 +90,11 @@ def make_dataset(
         if name == "flags":
             from ravlm.data.flags.world import write_world
 
-            write_world(out, seed, report)
+            write_world(out, seed, report, ask="texts" if ask == "texts" else "facts")
+        elif name == "emoji" and source is not None:
+            from ravlm.data.emoji import write_emoji
+
+            write_emoji(source, out, report)
         elif source is not None:
             from ravlm.data.grocery import write_grocery
             from ravlm.data.grocery.write import Ask, Base
@@ -93,16 +111,18 @@ def make_dataset(
         say(f"Next: ravlm knowledge build dataset {out} --out {out}-kb")
 
 
-def _check_arguments(name: str, source: Path | None, base: str, ask: str, distractors: Path | None) -> None:
+def _check_arguments(name: str, source: Path | None, base: str, ask: str | None, distractors: Path | None) -> None:
     from ravlm.errors import UnknownChoice
 
     if name not in NAMES:
         raise UnknownChoice("dataset to make", name, NAMES)
     if base not in BASES:
         raise UnknownChoice("base", base, BASES)
-    if ask not in ASKS:
-        raise UnknownChoice("thing to ask", ask, ASKS)
-    if name == "flags" and (source is not None or distractors is not None or (base, ask) != (BASES[0], ASKS[0])):
-        raise typer.BadParameter("flags are drawn here: they take no SOURCE, --base, --ask or --distractors.")
-    if name == "grocery" and source is None:
-        raise typer.BadParameter("grocery needs its SOURCE: the folder with classes.csv, train.txt and the photos.")
+    if ask is not None and ask not in ASKS[name]:
+        raise UnknownChoice("thing to ask", ask, ASKS[name])
+    if name != "grocery" and (distractors is not None or base != BASES[0]):
+        raise typer.BadParameter(f"--base and --distractors are of grocery; {name} has none of them.")
+    if name == "flags" and source is not None:
+        raise typer.BadParameter("flags are drawn here: they take no SOURCE.")
+    if name != "flags" and source is None:
+        raise typer.BadParameter(f"{name} needs its SOURCE: {_SOURCES[name]}.")

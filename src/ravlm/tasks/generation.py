@@ -17,6 +17,8 @@ class AnswerWriter:
     Where the answer stands in a passage of the example's entries (of any, where it names none), it is to be written as
     it stands in the first: only so can it be copied. Where passages were found, but none of the example's entries, the
     right answer is empty: "none of these". Else it is the reference answer, which must then be known by heart.
+    A caption is always its first reference, whatever was found: there is no right entry to be found, and its words may
+    be copied out of the captions of similar pictures.
     Answers longer than the head writes are cut, without the end mark.
     """
 
@@ -41,6 +43,8 @@ class AnswerWriter:
 
     def answer(self, example: Example, passages: Sequence[Passage]) -> list[int]:
         """The ids to be written when these passages are read, without the end mark."""
+        if example.kind == "captions":
+            return self._tokens.encode(reference_answer(example))
         right = [p for p in passages if not example.entries or p.entry_id in example.entries]
         if passages and not right:
             return []

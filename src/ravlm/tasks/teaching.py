@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ravlm.heads.calibration import CalibratedHead
+from ravlm.heads.classification import ClassificationHead
 from ravlm.heads.multilabel import MultiLabelHead
 from ravlm.heads.regression import RegressionHead
 from ravlm.heads.units import UnitScale
 from ravlm.model.output_config import GenerationConfig, LabelsConfig, OutputConfig, RegressionConfig
 from ravlm.records import Example
+from ravlm.tasks.captioning import prompted
 from ravlm.tasks.classification import LabelFinder, label_vocabulary
 from ravlm.tasks.regression import NumberFinder, unit_scales
 from ravlm.tasks.vqa import TargetFinder, answer_vocabulary
@@ -23,7 +25,12 @@ class Finder(Protocol):
 
 
 def teachable(config: OutputConfig, examples: Sequence[Example]) -> list[Example]:
-    """The examples that such an output layer can learn from: questions with answers; of regression, with a number."""
+    """The examples that such an output layer can learn from: questions with answers; of regression, with a number.
+
+    One that describes learns from captions too, as from answers to its prompt.
+    """
+    if isinstance(config, GenerationConfig) and config.captions:
+        return [prompted(e) for e in examples]
     asked = [e for e in examples if e.question is not None and e.kind != "captions"]
     return [e for e in asked if e.kind == "number"] if isinstance(config, RegressionConfig) else asked
 
@@ -54,3 +61,14 @@ def finder_for(head: CalibratedHead) -> Finder:
 
         return AnswerWriter(head)  # type: ignore[arg-type]
     return TargetFinder(head)
+
+
+def counted(head: CalibratedHead, targets: Any) -> int:
+    """Of how many rows, or tokens, the head's loss is the mean; of candidates, of all rows that have targets."""
+    if isinstance(head, MultiLabelHead):
+        return int(targets.labels.any(1).sum())
+    if isinstance(head, RegressionHead):
+        return int((targets.unit >= 0).sum())
+    if isinstance(head, ClassificationHead):
+        return int((targets.label >= 0).sum())
+    return int(targets.mask.sum()) if hasattr(targets, "mask") else len(targets.label)

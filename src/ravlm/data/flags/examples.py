@@ -72,6 +72,11 @@ def caption(entry_id: str, picture: Picture, text: str) -> ExampleLine:
     )
 
 
+def group_of(*, seen: bool, language: Language) -> str:
+    """The group under which questions about seen or unseen countries in a language are scored."""
+    return ("seen" if seen else "unseen") + ("_zh" if language == "zh" else "")
+
+
 def _example(
     name: str,
     country: Country,
@@ -84,7 +89,7 @@ def _example(
     *,
     seen: bool,
 ) -> ExampleLine:
-    group = ("seen" if seen else "unseen") + ("_zh" if language == "zh" else "")
+    group = group_of(seen=seen, language=language)
     return ExampleLine(
         id=name,
         images=[picture.path],

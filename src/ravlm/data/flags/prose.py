@@ -23,11 +23,12 @@ _LONGEST = 4  # sentences
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A section of an article, and which relations it states."""
+    """A section of an article, which relations it states, and the sentences of its text that state one."""
 
     title: str
     text: str
     relations: tuple[str, ...]
+    stating: tuple[str, ...]
 
 
 def article(country: Country, language: Language, rng: np.random.Generator) -> list[Prose]:
@@ -70,7 +71,8 @@ def _section(
     for sentence in sentences:
         named = any(fields["name"].casefold() in earlier.casefold() for earlier in told)
         told.append(_tell(sentence, fields, language, rng, named=named))
-    return Prose(plan["title"], space.join(told), stated)
+    stating = tuple(text for text, sentence in zip(told, sentences, strict=True) if sentence not in fillers)
+    return Prose(plan["title"], space.join(told), stated, stating)
 
 
 def _wordings(plan: Mapping[str, Any], stated: Sequence[str], one_city: bool, rng: np.random.Generator) -> list[str]:

@@ -44,6 +44,12 @@ def question(
     return Asked(text[0].upper() + text[1:], chosen)
 
 
+def subject(language: Language, rng: np.random.Generator) -> str:
+    """A phrase for the country of the picture, e.g. "the country with this flag"."""
+    subjects: list[str] = _table()[language]["subjects"]
+    return subjects[int(rng.integers(len(subjects)))]
+
+
 def wordings(relation: str, language: Language, kind: Kind) -> list[str]:
     """The relation's wordings, with `{c}` where the country is spoken of."""
     found: list[str] = _table()[language][relation]["test" if kind == "heldout" else "train"]

@@ -2,9 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -18,11 +19,14 @@ from ravlm.data.flags.prose import article
 from ravlm.data.flags.seeds import generator
 from ravlm.data.flags.specs import Spec, specs
 from ravlm.data.flags.styles import STYLES, TRAIN_STYLES
+from ravlm.data.flags.texts import Articles, texts_about
 from ravlm.errors import PathError
 from ravlm.lines import DatasetCard, EntryLine, ExampleLine, SectionLine
 
 Progress = Callable[[str, int, int], None]
+Ask = Literal["facts", "texts"]
 _UNSEEN = 3  # one country in so many
+_TEXTS = 2  # texts to learn from, of each section and language
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,15 @@ class _Flag:
     seen: bool
 
 
-def write_world(out: Path, seed: int = 0, progress: Progress | None = None, size: WorldSize | None = None) -> None:
-    """Writes the world to the folder `out`, the same bytes for the same seed and size.
+def write_world(
+    out: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+    size: WorldSize | None = None,
+    *,
+    ask: Ask = "facts",
+) -> None:
+    """Writes the world to the folder `out`, the same bytes for the same seed, size and `ask`.
 
     Pictures are drawn by fresh processes; a script that calls this needs the usual `if __name__ == "__main__"`.
 
@@ -60,6 +71,7 @@ def write_world(out: Path, seed: int = 0, progress: Progress | None = None, size
         seed: decides which countries are unseen, the wording of articles and questions, and every picture.
         progress: told what is being written, how much of it is done, and of how much.
         size: how much to write; the whole world by default.
+        ask: for facts of the articles, or for short texts about the countries; knowledge and pictures are the same.
 
     Raises:
         PathError: `out` already holds something.
@@ -70,14 +82,14 @@ def write_world(out: Path, seed: int = 0, progress: Progress | None = None, size
     out.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        _write(part, seed, progress or (lambda what, done, total: None), size or WorldSize())
+        _write(part, seed, progress or (lambda what, done, total: None), size or WorldSize(), ask)
         part.chmod(0o755)
         part.replace(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(out: Path, seed: int, progress: Progress, size: WorldSize) -> None:
+def _write(out: Path, seed: int, progress: Progress, size: WorldSize, ask: Ask) -> None:
     flags = _flags(seed, size)
     avoid = list(specs().values())
     patterns = {
@@ -91,11 +103,11 @@ def _write(out: Path, seed: int, progress: Progress, size: WorldSize) -> None:
         pictures.append(base_picture(entry_id, spec))
         knowledge.append(pattern_entry(entry_id, spec, pictures[-1].path, generator(seed, "entry", entry_id)))
     knowledge += text_entries(size.texts, generator(seed, "texts"))
-    splits = _examples(flags, patterns, seed, size, pictures)
+    splits = _examples(flags, patterns, seed, size, pictures, ask)
 
     card = DatasetCard(
         format=1,
-        name="flags",
+        name="flags" if ask == "facts" else f"flags-{ask}",
         licence=LICENCE,
         languages=list(LANGUAGES),
         sources=["Drawings, facts and prose written for ravlm", "Names of countries, currencies and languages: CLDR"],
@@ -119,7 +131,7 @@ def _flags(seed: int, size: WorldSize) -> list[_Flag]:
 
 def _entry(flag: _Flag, seed: int) -> EntryLine:
     country = flag.country
-    rng = generator(seed, "article", country.id)
+    articles = _articles(country, seed)
     return EntryLine(
         id=country.id,
         title=country_name(country.alpha2, "en", full=True),
@@ -127,7 +139,7 @@ def _entry(flag: _Flag, seed: int) -> EntryLine:
         sections=[
             SectionLine(title=prose.title, text=prose.text, language=language)
             for language in LANGUAGES
-            for prose in article(country, language, rng)
+            for prose in articles[language]
         ],
         images=[base_picture(country.id, flag.spec).path],
         facts=[(relation, value.text) for relation, value in country.values("en").items()],
@@ -137,8 +149,13 @@ def _entry(flag: _Flag, seed: int) -> EntryLine:
     )
 
 
+def _articles(country: Country, seed: int) -> Articles:
+    rng = generator(seed, "article", country.id)
+    return {language: article(country, language, rng) for language in LANGUAGES}
+
+
 def _examples(
-    flags: Iterable[_Flag], patterns: Mapping[str, Spec], seed: int, size: WorldSize, pictures: list[Picture]
+    flags: Iterable[_Flag], patterns: Mapping[str, Spec], seed: int, size: WorldSize, pictures: list[Picture], ask: Ask
 ) -> dict[str, list[ExampleLine]]:
     """The lines of each split; the photos that they need are added to `pictures`."""
     splits: dict[str, list[ExampleLine]] = {"train": [], "val": [], "test": []}
@@ -151,18 +168,35 @@ def _examples(
 
     for flag in flags:
         country, spec, place = flag.country, flag.spec, flag.place
-        if flag.seen:
-            shots = taken(country.id, spec, "train", size.train_photos, place)
-            splits["train"] += training_questions(country, shots, size.repeats, seed)
-            shots = taken(country.id, spec, "val", size.val_photos, place)
-            splits["val"] += validation_questions(country, shots, size.val_questions, seed)
-        shots = taken(country.id, spec, "test", size.seen_test_photos if flag.seen else size.unseen_test_photos, place)
-        splits["test"] += test_questions(country, shots, place, seen=flag.seen, seed=seed)
+        counts = {"train": size.train_photos, "val": size.val_photos, "test": size.seen_test_photos}
+        if not flag.seen:
+            counts = {"test": size.unseen_test_photos}
+        for split, count in counts.items():
+            shots = taken(country.id, spec, split, count, place)
+            splits[split] += (
+                _texts(flag, shots, split, seed) if ask == "texts" else _facts(flag, shots, split, size, seed)
+            )
     for place, (entry_id, spec) in enumerate(patterns.items()):
         for split, count in (("train", size.pattern_photos), ("val", int(place < size.val_patterns))):
             shots = taken(entry_id, spec, split, count, place)
             splits[split] += [caption(entry_id, shot, describe(spec)) for shot in shots]
     return splits
+
+
+def _facts(flag: _Flag, shots: list[Picture], split: str, size: WorldSize, seed: int) -> Iterator[ExampleLine]:
+    if split == "train":
+        return training_questions(flag.country, shots, size.repeats, seed)
+    if split == "val":
+        return validation_questions(flag.country, shots, size.val_questions, seed)
+    return test_questions(flag.country, shots, flag.place, seen=flag.seen, seed=seed)
+
+
+def _texts(flag: _Flag, shots: list[Picture], split: str, seed: int) -> Iterator[ExampleLine]:
+    articles = _articles(flag.country, seed)
+    repeats = _TEXTS if split == "train" else 1
+    return texts_about(
+        flag.country, articles, shots, split, place=flag.place, repeats=repeats, seen=flag.seen, seed=seed
+    )
 
 
 def _lines(path: Path, lines: Iterable[BaseModel]) -> None:

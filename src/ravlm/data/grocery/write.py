@@ -1,8 +1,6 @@
 """Writes the Grocery Store Dataset in the dataset format: knowledge, questions, pictures."""
 
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,13 +8,11 @@ from ravlm.data.grocery.classes import class_examples
 from ravlm.data.grocery.fields import Statement, question_of
 from ravlm.data.grocery.glosses import gloss_entries
 from ravlm.data.grocery.source import INGREDIENTS, NUTRITION, PRODUCT, Product, Source, read_source
-from ravlm.errors import PathError
-from ravlm.lines import SPLITS, DatasetCard, EntryLine, ExampleLine, Line, SectionLine
+from ravlm.data.writing import Progress, append_lines, link, new_folder, write_card
+from ravlm.lines import SPLITS, DatasetCard, EntryLine, ExampleLine, SectionLine
 
 Base = Literal["iconic", "photos"]
 Ask = Literal["facts", "classes"]
-Progress = Callable[[str, int, int], None]
-"""Called with (what goes on, files done, files in all)."""
 
 _CREDIT = "Grocery Store Dataset (Klasson, Zhang and Kjellström, WACV 2019)"
 _DESCRIPTIONS: dict[Ask, str] = {
@@ -63,19 +59,9 @@ def write_grocery(
         DatasetError: every fault of the source.
         FormatError: the distractors are not WordNet's.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PathError(f"{out} already holds something. Give a new or an empty folder to write the dataset to.")
     read = read_source(source)
-    part = out.with_name(f"{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with new_folder(out) as part:
         _write(read, part, seed, base, distractors, ask, progress or (lambda what, done, total: None))
-        if out.exists():
-            out.rmdir()
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write(
@@ -89,21 +75,15 @@ def _write(
         sources=[_CREDIT, *(["WordNet noun glosses"] if distractors else [])],
         description=_DESCRIPTIONS[ask],
     )
-    (out / "dataset.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_card(out, card)
     entries = [_entry(product, _pictures(read, product, base)) for product in read.products.values()]
-    _lines(out / "knowledge.jsonl", entries)
+    append_lines(out / "knowledge.jsonl", entries)
     if distractors is not None:
-        _lines(out / "knowledge.jsonl", gloss_entries(distractors))
+        append_lines(out / "knowledge.jsonl", gloss_entries(distractors))
     examples = _facts if ask == "facts" else _classes
     for split in SPLITS:
-        _lines(out / f"{split}.jsonl", examples(read, split, seed))
+        append_lines(out / f"{split}.jsonl", examples(read, split, seed))
     _link(read, out, base, progress)
-
-
-def _lines(path: Path, lines: Iterable[Line]) -> None:
-    """Append the lines to the file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(f"{line.model_dump_json(exclude_defaults=True)}\n" for line in lines)
 
 
 def _pictures(read: Source, product: Product, base: Base) -> list[str]:
@@ -198,14 +178,7 @@ def _example(path: str, product: Product, statement: Statement, split: str, seed
 
 
 def _link(read: Source, out: Path, base: Base, progress: Progress) -> None:
-    """Hard-link every picture that is used, or copy it where a link can't be made."""
+    """Link every picture that is used."""
     used = {path for product in read.products.values() for path in _pictures(read, product, base)}
     used |= {path for split in SPLITS for path, _ in _trained(read, split)}
-    for done, path in enumerate(sorted(used), 1):
-        target = out / _target(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(read.root / path, target)
-        except OSError:  # another file system, or links are not allowed
-            shutil.copyfile(read.root / path, target)
-        progress("pictures", done, len(used))
+    link(((read.root / path, out / _target(path)) for path in used), progress)
