@@ -12,6 +12,9 @@ from jaxtyping import install_import_hook
 from coloured_dataset import TINY, write_coloured
 
 _CHECKED = ["ravlm.tensors", "ravlm.encoders", "ravlm.fusion", "ravlm.heads", "ravlm.model.vlm", "ravlm.training.match"]
+_CHECKED += ["ravlm.training.pretrain.views", "ravlm.training.pretrain.visual_stages"]
+_TEXTS = ("alignment", "alignment_stage", "language", "language_stages", "pairs", "reading", "tokens")
+_CHECKED += [f"ravlm.training.pretrain.{name}" for name in _TEXTS]
 install_import_hook(_CHECKED, "beartype.beartype")
 
 

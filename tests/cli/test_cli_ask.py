@@ -117,7 +117,8 @@ def test_a_bad_picture_ends_in_2(ravlm: Ravlm, trained: Path, tmp_path: Path, ki
         (("empty", "p.png", "Who?"), "no model in empty: found no config.json"),
         (("newer", "p.png", "Who?"), "upgrade"),
         (("damaged", "p.png", "Who?"), "can't be read"),
-        (("model", "p.png"), "QUESTION"),
+        (("model", "p.png"), "was not taught to describe"),
+        (("model",), "IMAGE"),
     ],
 )
 def test_bad_input_ends_in_2_and_changes_nothing(

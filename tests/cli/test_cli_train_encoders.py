@@ -111,6 +111,17 @@ def test_only_the_blocks_that_are_declared_learn(
     assert changed == {n for n, v in first.named_parameters() if v.requires_grad}
 
 
+@pytest.mark.parametrize("side", ["visual", "language"])
+def test_a_rate_of_an_encoder_that_stands_still_is_refused(
+    ravlm: Ravlm, eye: Path, reader: Path, coloured: Path, tmp_path: Path, side: str
+) -> None:
+    config = settings(tmp_path, pretrained(eye), pretrained(reader))
+    config.write_text(config.read_text() + f"rates = {{ {side} = 0.1 }}\n")  # of the last table, training.read
+    refused = ravlm("train", config, "--data", coloured, "--out", tmp_path / "model")
+    assert (refused.code, (tmp_path / "model").exists()) == (2, False)
+    assert f"training.read.rates gives {side} a rate, and model.{side} is declared to stand still" in refused.err
+
+
 def test_architectures_with_random_weights(ravlm: Ravlm, coloured: Path, tmp_path: Path) -> None:
     visual = 'kind = "timm"\narchitecture = "test_vit"\nimage_size = 32'
     language = 'kind = "transformers"\narchitecture = "gpt2"\nvocabulary = 200\n'

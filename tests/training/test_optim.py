@@ -47,3 +47,25 @@ def test_an_encoder_that_did_not_begin_at_random_has_its_own_rate():
     assert {rate[id(p)] for p in brought.parameters()} == {0.0003}
     assert {rate[id(p)] for p in fresh.parameters()} == {0.01, 0.02}
     assert rate[id(modules[2].weight)] == 0.02
+
+
+def test_a_modules_own_rate_stands_over_all_others():
+    brought, fresh, deep = CompactVisualEncoder(image_size=32, channels=(4, 8), width=6), nn.Linear(4, 4), parts()
+    brought.origin = "somewhere"
+    modules = nn.ModuleList([brought, fresh, deep])
+    own = {brought: 0.5, deep: 0.25}
+    settings = {"learning_rate": 0.01, "weight_decay": 0.1, "matrices": 0.02, "pretrained": 0.0003}
+    optimizers = make_optimizers(modules, **settings, rates=own)
+    rate = {id(p): g["initial_lr"] for o in optimizers for g in o.param_groups for p in g["params"]}
+    assert {rate[id(p)] for p in brought.parameters()} == {0.5}
+    assert {rate[id(p)] for p in deep.parameters() if p.requires_grad} == {0.25}
+    assert (rate[id(fresh.weight)], rate[id(fresh.bias)]) == (0.02, 0.01)
+    assert sum(len(owned(optimizer)) for optimizer in optimizers) == len(rate)
+    decays = {id(p): g["weight_decay"] for o in optimizers for g in o.param_groups for p in g["params"]}
+    assert all(decays[id(p)] == 0.1 * (p.ndim >= 2) for p in modules.parameters() if p.requires_grad)
+
+
+def test_where_matrices_are_all_that_trains_there_is_one_optimizer():
+    layer = nn.Linear(3, 3, bias=False)
+    (only,) = make_optimizers([layer], learning_rate=0.01, weight_decay=0.1, matrices=0.02)
+    assert isinstance(only, torch.optim.Muon)

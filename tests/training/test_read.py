@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -48,6 +49,46 @@ def test_the_gold_entry_comes_with_its_cosine_and_its_best_passages():
     assert [(h.entry_id, h.passage_id is None) for h in row] == [("a", True), ("a", False), ("a", False)]
     assert row[0].scores == {"image": 1.0}
     assert row[1].passage_id == "a#0"
+
+
+@pytest.mark.parametrize("with_wrong", [False, True])
+@pytest.mark.parametrize("draw", [(0.05, 0.0), (0.5, 0.0), (0.9, 0.9)])
+@pytest.mark.parametrize(
+    ("named", "shown", "found"),
+    [
+        (("a",), "", "cb"),  # its own entry is the nearest
+        ((), "", "acb"),  # it names none
+        ((), "a.png", "cb"),  # nor does it here, but the base has the very picture
+        (("c",), "a.png", "b"),
+    ],
+)
+def test_a_caption_is_learned_from_similar_pictures_never_from_its_own(named, shown, found, draw, with_wrong):
+    caption = Example("c", ("0.jpg",), "Describe.", "captions", answers=("a says x",), entries=named)
+    some = replace(reading(), examples=[caption] * 4, ids=[shown, ""], nearest=[["a", "c", "b"], ["b", "a", "c"]])
+    config = ReadConfig(entries=3, passages=1, no_evidence=0.04)
+    (row,) = training_hits(retriever(), some, [0], config, [draw], with_wrong=with_wrong)
+    assert {hit.entry_id for hit in row} == set(found)
+    few = ReadConfig(entries=1, passages=1, no_evidence=0.04)
+    (row,) = training_hits(retriever(), some, [0], few, [draw], with_wrong=with_wrong)
+    assert {hit.entry_id for hit in row} == {found[0]}
+
+
+def test_each_caption_has_the_pictures_that_are_similar_to_its_own_photo():
+    caption = Example("c", ("0.jpg",), "Describe.", "captions", answers=("a says x",), entries=("a",))
+    some = replace(reading(), examples=[caption] * 4, photo=torch.tensor([0, 1, 0, 1]))
+    config = ReadConfig(entries=1, passages=1)
+    rows = training_hits(retriever(), some, [0, 1], config, [(0.9, 0.9)] * 2, with_wrong=False)
+    assert [row[0].entry_id for row in rows] == ["c", "c"]
+    other = replace(some, nearest=[["a", "c", "b"], ["b", "a", "c"]])
+    rows = training_hits(retriever(), other, [0, 1], config, [(0.9, 0.9)] * 2, with_wrong=False)
+    assert [row[0].entry_id for row in rows] == ["c", "b"]
+
+
+def test_a_caption_is_sometimes_learned_without_evidence():
+    caption = Example("c", ("0.jpg",), "Describe.", "captions", answers=("a says x",), entries=("a",))
+    some = replace(reading(), examples=[caption] * 4)
+    config = ReadConfig(no_evidence=0.5)
+    assert training_hits(retriever(), some, [0], config, [(0.4, 0.9)], with_wrong=False) == [[]]
 
 
 def test_a_photo_of_the_base_is_not_compared_with_itself():

@@ -18,15 +18,21 @@ EPILOG = examples(
     'ravlm ask model photo.jpg "这个国家的首都是哪里？" --json',
     'ravlm ask model photo.jpg "Which one is the capital?" --choice Lima --choice Quito',
     'ravlm ask model photo.jpg "What is the capital of this country?" --explain --heat-map why.png',
+    "ravlm ask model photo.jpg --language zh",
 )
 
 
 def ask(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A JPEG, PNG, WebP or GIF file.")],
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="In quotes.")],
+    question: Annotated[
+        str | None,
+        typer.Argument(metavar="QUESTION", help="In quotes. Without it, a model that learnt captions describes."),
+    ] = None,
     *,
-    language: Annotated[str | None, typer.Option(help="The question's language; else zh or en, as it looks.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The question's language; else zh or en, as it looks, and en without a question.")
+    ] = None,
     choice: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="Answer with one of these; repeat it for each.")
     ] = None,
@@ -41,7 +47,7 @@ def ask(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Answer a question about a picture from the newest version of the model's knowledge base."""
+    """Answer a question about a picture, or describe it, from the newest version of the model's knowledge base."""
     from ravlm.cli.answers import answer_lines
     from ravlm.cli.explanations import as_json_object, check_heat_map, tell_explanation, write_heat_map
     from ravlm.cli.extras import require_models
@@ -52,7 +58,8 @@ def ask(
     require_models()
     from ravlm.answering.answerer import Answerer, check_question
 
-    check_question(question)
+    if question is not None:
+        check_question(question)
     wanted = wanted_of(choice or [], number=number, unit=unit)
     picture = read_image(image)
     answerer = Answerer.open(model)

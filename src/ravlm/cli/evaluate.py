@@ -83,11 +83,7 @@ def evaluate(
     from ravlm.evaluation.runs.make import make_run
 
     dataset = Dataset.open(data)
-    questions = questions_of(dataset, split)
-    if not questions:
-        raise DatasetError(f"The split {split!r} of {data} has no question with a right answer: nothing to evaluate.")
-    groups = groups_of(group, questions)
-    questions = questions_of(dataset, split, groups)
+    groups = groups_of(group, dataset.split(split))
     if "prior" in kinds and "train" not in dataset.splits:
         if evidence and "prior" in evidence:
             raise DatasetError(
@@ -95,6 +91,13 @@ def evaluate(
             )
         warn(f"Without the prior: {data} has no split 'train' to learn it from.")
     answerer = Answerer.open(model, choose_device())
+    questions = questions_of(dataset, split, groups, describes=answerer.describes)
+    if not questions:
+        within = f" in the groups {', '.join(groups)}" if groups else ""
+        raise DatasetError(
+            f"The split {split!r} of {data} has no question with a right answer{within}: nothing to evaluate. Captions "
+            "are asked for of a model that learnt them (model.output.captions)."
+        )
     if ghosts := sum(not all(entry in answerer.knowledge for entry in q.entries) for q in questions):
         warn(f"{counted(ghosts, 'question names', 'questions name')} right entries that the knowledge base lacks.")
     with progress() as report:
@@ -134,15 +137,15 @@ def kinds_of(evidence: list[str] | None) -> "list[EvidenceKind]":
     return [kind for kind in EVIDENCE if evidence is None or kind in evidence]
 
 
-def groups_of(asked: list[str] | None, questions: "Sequence[Example]") -> list[str]:
+def groups_of(asked: list[str] | None, examples: "Sequence[Example]") -> list[str]:
     """The groups to ask.
 
     Raises:
-        UnknownChoice: no question is in one of them.
+        UnknownChoice: no example is in one of them.
     """
     from ravlm.errors import UnknownChoice
 
-    there = dict.fromkeys(name for question in questions for name in question.groups)
+    there = dict.fromkeys(name for example in examples for name in example.groups)
     for name in asked or ():
         if name not in there:
             raise UnknownChoice("group of questions", name, list(there) or ["(none)"])

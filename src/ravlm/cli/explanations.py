@@ -86,7 +86,7 @@ def _lines(explanation: "Explanation") -> Iterator[str]:
     yield f"  Regions: {', '.join(regions)}"
     first = explanation.answer.hits[0].entry_id if explanation.answer.hits else None
     found = sum(region.effect.entry != first for region in explanation.regions)
-    said = sum(region.effect.text != explanation.answer.text for region in explanation.regions)
+    said = sum(region.effect.changed for region in explanation.regions)
     tried = counted(len(explanation.regions), "region", "regions")
     yield f"           of {tried}: covered, {found} find another entry first, {said} change the answer"
     skipped = [f"{n:,} {what}" for what, n in explanation.skipped.items() if n]

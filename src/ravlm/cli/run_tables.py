@@ -17,9 +17,10 @@ _WIDTH = 100  # characters of a line of prose
 def tell_run(run: "Run") -> None:
     """Print what a run comes to: evidence side by side, how much is grounded, causes, finding the right entry.
 
-    How far numbers are off is printed where at least half of the questions ask for one. The page has the rest.
+    How far numbers are off is printed where at least half of the questions ask for one, and how many questions were
+    answered where any was declined. The page has the rest.
     """
-    from ravlm.evaluation.report.measured import finding_section
+    from ravlm.evaluation.report.measured import answered, finding_section, near_enough
     from ravlm.evaluation.report.parts import Sentence
     from ravlm.evaluation.report.sections import causes_section, error_table, evidence_section
     from ravlm.evaluation.report.tables import Table
@@ -34,6 +35,9 @@ def tell_run(run: "Run") -> None:
                 say(f"{fill(part.text, _WIDTH)}\n")
     if 2 * sum(o.unit is not None for o in run.outcomes) >= len(run.outcomes):
         _tell_errors(error_table(run, words), list(run.answers))
+    for told in (near_enough(run, words), answered(run, words)):
+        if told:
+            say(f"{fill(told, _WIDTH)}\n")
     if intervals := ", ".join(_intervals(run)):
         what = "macro average" if run.summary["scores"]["macro"] else "accuracy"
         told = f"95 % intervals of the {what} from what was retrieved, drawing whole entries: {intervals}."

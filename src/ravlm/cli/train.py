@@ -1,25 +1,36 @@
 """`ravlm train`: a dataset's folder becomes a model's folder."""
 
 import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ravlm.cli.console import counted, duration, emit_json, examples, progress, say, warn
+from ravlm.cli.console import Progress, counted, duration, emit_json, examples, progress, say, warn
+from ravlm.cli.training_table import training_table
 
 if TYPE_CHECKING:
     from ravlm.encoders.features.cache import FeatureCache
     from ravlm.heads.calibration import Calibration
     from ravlm.training.config import RunConfig
+    from ravlm.training.loop import Measured
+    from ravlm.training.pretrain.config import PretrainRunConfig
+    from ravlm.training.processes import Share
 
 STOPPED = 130
 EPILOG = examples(
     "ravlm train --data flags --out model",
     "ravlm train configs/small.toml --data flags --out model --seed 1",
     "ravlm train --data flags --out model --knowledge flags-kb",
+    "ravlm train configs/joint.toml --data flags --out joined --from model",
     "ravlm train --data flags --out model --resume",
     "ravlm train mine.toml --data flags --out model --cache features",
+    "ravlm train --data flags --out model --tensorboard logs",
+    "torchrun --nproc-per-node 2 -m ravlm train --data flags --out model",
+    "ravlm train configs/grocery-eye.toml --data pictures --out eye",
 )
 
 
@@ -28,11 +39,17 @@ def train(
         Path | None, typer.Argument(metavar="CONFIG", help="A TOML file with settings; without it, the defaults.")
     ] = None,
     *,
-    data: Annotated[Path, typer.Option(metavar="DIR", help="The dataset's folder.")],
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="The dataset's folder; to pre-train an encoder, also pictures or texts.")
+    ],
     out: Annotated[Path, typer.Option(metavar="MODEL", help="The folder to write: new or empty.")],
     knowledge: Annotated[
         str | None,
         typer.Option(metavar="KB", help="The knowledge base to use in place of the dataset's; it holds its entries."),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="MODEL", help="Go on from the parts and weights of this model."),
     ] = None,
     cache: Annotated[
         Path | None,
@@ -40,38 +57,70 @@ def train(
             metavar="DIR", help="Keep there what a visual encoder that stands still computes, for other runs."
         ),
     ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write what is measured there, for TensorBoard.")
+    ] = None,  # not --log: torchrun takes that for its own
     seed: Annotated[
         int | None, typer.Option(min=0, help="Decides everything that is drawn by lot; else the file's.")
     ] = (None),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in MODEL.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Train a model and build its knowledge base. Stopped at any time, it goes on with --resume to the same weights."""
+    """Train a model and build its knowledge base, or pre-train an encoder where CONFIG has a table `pretrain`.
+
+    Stopped at any time, it goes on with --resume to the same weights.
+    """
     from ravlm.cli.extras import require_models
     from ravlm.errors import RavlmError
     from ravlm.safe.files import check_free, remove_folder
 
     require_models()
+    from ravlm.training.pretrain.config import pretrains
+
+    if config is not None and pretrains(config):
+        from ravlm.cli.pretrain import pretrain
+
+        pretrain(config, data, out, seed, {"--knowledge": knowledge, "--cache": cache}, resume=resume, as_json=as_json)
+        return
     from ravlm.training.config import read_run_config
+    from ravlm.training.processes import join_processes, leave_processes
     from ravlm.training.run import train as train_model
 
     settings = read_run_config(config, seed=seed)
-    if not resume:
+    share = join_processes()
+    if share.first and not resume:
         check_free(out)
-    _check_data(data)
+    _check_data(data, share)
     device, precision = device_and_precision(settings)
-    warn(f"Training on {device} in {precision}, seed {settings.training.seed}.")
+    if share.first:
+        several = "" if share.of == 1 else f", {share.of} processes"
+        warn(f"Training on {device} in {precision}, seed {settings.training.seed}{several}.")
     try:
-        with progress() as report:
+        with _watched(tensorboard, share) as (report, measured):
             kept = None if cache is None else _cache(cache)
-            trained = train_model(settings, data, out, knowledge=knowledge, cache=kept, resume=resume, progress=report)
+            trained = train_model(
+                settings,
+                data,
+                out,
+                knowledge=knowledge,
+                start=start,
+                cache=kept,
+                resume=resume,
+                progress=report,
+                measured=measured,
+                share=share,
+            )
     except KeyboardInterrupt:
-        _tell_how_to_go_on(config, data, out, seed, knowledge, cache)
+        if share.first:
+            _tell_how_to_go_on(config, data, out, seed, knowledge, start, cache, tensorboard, share)
         raise typer.Exit(STOPPED) from None
     except RavlmError:
-        if not resume and not has_checkpoint(out):
+        if share.first and not resume and not has_checkpoint(out):
             remove_folder(out)  # it was free, and what stands there now serves nothing
         raise
+    leave_processes(share)
+    if not share.first:
+        return
     if as_json:
         about = {"device": device, "precision": precision, "seed": settings.training.seed}
         emit_json({"model": str(out), **about, "seconds": trained.seconds, "curve": trained.curve})
@@ -97,7 +146,7 @@ def _cache(folder: Path) -> "FeatureCache":
     return FeatureCache(folder)
 
 
-def device_and_precision(config: "RunConfig") -> tuple[str, str]:
+def device_and_precision(config: "RunConfig | PretrainRunConfig") -> tuple[str, str]:
     """Where a run of this configuration computes, and in which numbers."""
     from ravlm.device import choose_device, device_name, precision_of
 
@@ -107,17 +156,51 @@ def device_and_precision(config: "RunConfig") -> tuple[str, str]:
 
 def has_checkpoint(out: Path) -> bool:
     """Whether a stopped run left a whole checkpoint in this folder."""
-    from ravlm.training.checkpoint import FOLDER
+    from ravlm.training.checkpoint import has_checkpoint as has
 
-    return any((out / FOLDER).glob("[0-9]*"))
+    return has(out)
 
 
-def _check_data(data: Path) -> None:
+@contextmanager
+def _watched(log: Path | None, share: "Share") -> "Iterator[tuple[Progress, Measured]]":
+    """Who is told of progress and of measures: a table on a terminal, else plain lines; a log; of others, nobody."""
+    if not share.first:
+        yield lambda *_: None, lambda *_: None
+        return
+    with ExitStack() as open_here:
+        report: Progress
+        listeners: list[Measured] = [] if log is None else [open_here.enter_context(_logs(log))]
+        if sys.stderr.isatty():
+            table = open_here.enter_context(training_table())
+            listeners.append(table.measured)
+            report = table.progress
+        else:
+            report = open_here.enter_context(progress())
+
+        def measured(stage: str, step: int, measures: Mapping[str, float]) -> None:
+            for listener in listeners:
+                listener(stage, step, measures)
+
+        yield report, measured
+
+
+@contextmanager
+def _logs(folder: Path) -> "Iterator[Measured]":
+    from ravlm.training.logs import Logs
+
+    logs = Logs(folder)
+    try:
+        yield logs
+    finally:
+        logs.close()
+
+
+def _check_data(data: Path, share: "Share") -> None:
     """Every fault of the dataset at once, before minutes are spent; pictures are decoded when they are read."""
     from ravlm.data.check import check
     from ravlm.errors import DatasetError
 
-    with progress() as report:
+    with _watched(None, share) as (report, _):
         faults = check(data, decode=False, progress=report)
     if faults:
         few = [str(fault) for fault in faults[:20]]
@@ -129,16 +212,27 @@ def _check_data(data: Path) -> None:
 
 
 def _tell_how_to_go_on(
-    config: Path | None, data: Path, out: Path, seed: int | None, knowledge: str | None, cache: Path | None
+    config: Path | None,
+    data: Path,
+    out: Path,
+    seed: int | None,
+    knowledge: str | None,
+    start: Path | None,
+    cache: Path | None,
+    log: Path | None,
+    share: "Share",
 ) -> None:
-    from ravlm.training.run import RUN
+    from ravlm.training.record import RUN
 
     if not (out / RUN).is_file():
         warn("Nothing was begun yet.")
         return
-    command = ["ravlm", "train", *([str(config)] if config else []), "--data", str(data), "--out", str(out)]
+    ravlm = ["ravlm"] if share.of == 1 else ["torchrun", "--nproc-per-node", str(share.of), "-m", "ravlm"]
+    command = [*ravlm, "train", *([str(config)] if config else []), "--data", str(data), "--out", str(out)]
     command += ["--knowledge", knowledge] if knowledge else []
+    command += ["--from", str(start)] if start else []
     command += ["--cache", str(cache)] if cache else []
+    command += ["--tensorboard", str(log)] if log else []
     command += [*(["--seed", str(seed)] if seed is not None else []), "--resume"]
     kept = (
         "The last checkpoint is kept"

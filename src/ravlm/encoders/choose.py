@@ -5,13 +5,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from ravlm.encoders.base import SECTION, Encoder, read_config
+from ravlm.encoders.base import CONFIG, SECTION, Encoder, read_config
 from ravlm.encoders.faults import named
 from ravlm.errors import ConfigError, FormatError, RavlmError
 from ravlm.safe.hub import Fetched, fetch
 
 Side = Literal["visual", "language"]
-JOINT = "joint"
+JOINT, ALIGNED = "joint", "aligned"
+TWO_TOWERS = (JOINT, ALIGNED)
 KINDS: Mapping[str, tuple[str, str]] = {
     "compact-visual": ("compact_visual", "CompactVisualEncoder"),
     "compact-language": ("compact_language", "CompactLanguageEncoder"),
@@ -19,6 +20,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "transformers-visual": ("transformers_visual", "TransformersVisualEncoder"),
     "transformers-language": ("transformers_language", "TransformersLanguageEncoder"),
     JOINT: ("joint", "JointEncoder"),
+    ALIGNED: ("aligned", "AlignedEncoder"),
 }
 SIDES: Mapping[Side, tuple[str, ...]] = {
     "visual": ("compact-visual", "timm", "transformers-visual"),
@@ -32,7 +34,7 @@ def load_encoder(
     """The encoder in a folder or under a hub name, whichever library wrote it.
 
     Folders of `save_pretrained` of this package, timm, transformers and sentence-transformers are read. A joint model
-    (CLIP, SigLIP) gives a `JointEncoder`, or with `side` one of its towers.
+    (CLIP, SigLIP) gives a `JointEncoder`, or with `side` one of its towers; an aligned pair is an `AlignedEncoder`.
 
     Args:
         source: a folder or a hub name.
@@ -67,9 +69,10 @@ def _found(source: str | Path, side: Side | None, revision: str | None) -> tuple
     if kind == JOINT and side is not None:
         kind = f"transformers-{side}"
     if side is not None and kind not in SIDES[side]:
+        hint = f" Give one of the pair: {Path(source) / side}." if kind == ALIGNED else ""
         raise ConfigError(
             f"{source} holds an encoder of kind {kind!r}, and a {side} one is asked for: "
-            f"{', '.join(SIDES[side])} or {JOINT}."
+            f"{', '.join(SIDES[side])} or {JOINT}.{hint}"
         )
     return encoder_class(kind), fetched
 
@@ -86,6 +89,11 @@ def encoder_class(kind: str) -> type[Encoder]:
     module, name = KINDS[kind]
     found: type[Encoder] = getattr(import_module(f"ravlm.encoders.{module}"), name)
     return found
+
+
+def is_aligned(folder: Path) -> bool:
+    """Whether a folder holds an aligned pair: it has the two encoders' folders in it, as a model's has."""
+    return (folder / CONFIG).is_file() and read_config(folder).get(SECTION, {}).get("kind") == ALIGNED
 
 
 def kind_of(folder: Path) -> str:

@@ -8,13 +8,14 @@ from ravlm.fusion.feature import FeatureFusion
 from ravlm.fusion.hierarchical import HierarchicalFusion
 from ravlm.fusion.interaction import InteractionFusion
 from ravlm.heads.units import UnitScale
-from ravlm.model.config import ModelConfig
+from ravlm.model.config import ModelConfig, RetrieverConfig
 from ravlm.model.fusion_config import FusionConfig, InteractionFusionConfig
 from ravlm.model.outputs import build_output
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.protocols import FusionModule, LanguageEncoder, VisualEncoder
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
+from ravlm.retrieval.query_encoder import AttentionQuery, QueryEncoder, ResidualQuery
 from ravlm.retrieval.tfidf import TfidfIndex
 
 FUSIONS: Mapping[str, Callable[..., FusionModule]] = {
@@ -47,6 +48,7 @@ def build_model(
         visual_width=visual.pooled_width,
         entries=config.retriever.entries,
         passages_per_entry=config.retriever.passages_per_entry,
+        query=build_query(config.retriever, visual=visual, language=language),
     )
     fusion = build_fusion(config.fusion, visual=visual, language=language)
     output = build_output(
@@ -58,6 +60,17 @@ def build_model(
         decoder=decoder,
     )
     return RetrievalAugmentedVLM(visual, language, retriever, fusion, output)
+
+
+def build_query(config: RetrieverConfig, *, visual: VisualEncoder, language: LanguageEncoder) -> QueryEncoder | None:
+    """The query encoder of these settings, None where the picture as the eye sees it is the query."""
+    if config.query == "residual":
+        return ResidualQuery(visual_width=visual.pooled_width)
+    if config.query == "attention":
+        return AttentionQuery(
+            visual_width=visual.pooled_width, token_width=visual.width, question_width=language.pooled_width
+        )
+    return None
 
 
 def build_fusion(config: FusionConfig, *, visual: VisualEncoder, language: LanguageEncoder) -> FusionModule:

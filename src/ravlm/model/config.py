@@ -140,9 +140,14 @@ LanguageConfig = Annotated[
 
 
 class RetrieverConfig(Settings):
-    """How much is retrieved: entries by picture, then passages of each by text."""
+    """How much is retrieved: entries by picture, then passages of each by text.
+
+    `query` is what is compared with the entries' pictures: the picture as the eye sees it, the same moved by a layer of
+    its own ("residual"), or with what the question attends to in the picture added ("attention").
+    """
 
     kind: Literal["entity-then-passage"] = "entity-then-passage"
+    query: Literal["picture", "residual", "attention"] = "picture"
     entries: Positive = 3
     passages_per_entry: Positive = 8
 

@@ -9,6 +9,7 @@ is written last: a folder without it is not a model yet.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,13 @@ from ravlm.encoders.tokenizer import read_tokenizer
 from ravlm.errors import FormatError, IndexStale, PathError, RavlmError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
-from ravlm.model.config import CompactLanguageConfig, CompactVisualConfig, ModelConfig, PretrainedConfig
+from ravlm.model.config import (
+    CompactLanguageConfig,
+    CompactVisualConfig,
+    ModelConfig,
+    PretrainedConfig,
+    RetrieverConfig,
+)
 from ravlm.model.indexes import follow
 from ravlm.model.output_config import GenerationConfig
 from ravlm.model.vlm import RetrievalAugmentedVLM
@@ -37,6 +44,7 @@ FORMAT = 2
 CONFIG, WEIGHTS, INDEX, DECODER = ("config.json", "model.safetensors", "index", "decoder")
 SIDES = ("visual", "language")
 _OWNED = tuple(f"{side}_encoder." for side in SIDES)  # weights that stand in the encoders' folders
+_QUERY = "knowledge_retriever.query."
 _FIRST = 1  # the format in which all weights stood in one file, and all encoders were compact
 
 
@@ -72,10 +80,21 @@ def save_model(
     write_text_atomic(folder / CONFIG, json.dumps(about, ensure_ascii=False, indent=1))
 
 
-def load_model(
-    folder: Path, device: torch.device | None = None
-) -> tuple[RetrievalAugmentedVLM, KnowledgeBase, ImageIndex]:
-    """The model, its knowledge base, and the picture index of that base's newest version.
+@dataclass(frozen=True)
+class Opened:
+    """A model's folder, opened without its knowledge base: the model's retriever has no index yet."""
+
+    model: RetrievalAugmentedVLM
+    config: ModelConfig
+    vocabulary: list[str]
+    question_words: dict[str, float]
+
+
+def open_model(folder: Path, retriever: RetrieverConfig | None = None, *, learning: bool = False) -> Opened:
+    """The model in a folder, on the CPU; with `retriever`, of these settings instead of its own.
+
+    A query encoder that the model did not have begins as a fresh one does. The encoders stand still, or are `learning`
+    where their settings say so.
 
     Raises:
         PathError: there is no model in the folder.
@@ -93,19 +112,35 @@ def load_model(
             f"The model in {folder} can't be read: {type(error).__name__} in one of {CONFIG}, {WEIGHTS} and the "
             "encoders' folders. A whole model has all of them. Copy the folder again, or train the model again."
         ) from error
-    knowledge = KnowledgeBase.open(folder)
-    empty = ImageIndex(torch.zeros(0, visual.pooled_width).numpy(), [], Stamp("", ""))
-    passages = TfidfIndex([], question_words)
+    for side, encoder in zip(SIDES, (visual, language), strict=True):
+        encoder.declare_trainable(getattr(getattr(config, side), "trainable", "all") if learning else "none")
+    own, config = config.retriever, config.model_copy(update={"retriever": retriever or config.retriever})
     model = build_model(
         config,
         visual=visual,
         language=language,
         vocabulary=vocabulary,
-        images=empty,
-        passages=passages,
+        images=ImageIndex(torch.zeros(0, visual.pooled_width).numpy(), [], Stamp("", "")),
+        passages=TfidfIndex([], question_words),
         decoder=folder / DECODER,
     )
-    _load_weights(folder, model, state, elsewhere=() if about["format"] == _FIRST else _OWNED)
+    fresh = () if config.retriever.query == own.query else (_QUERY,)
+    state = {name: value for name, value in state.items() if not name.startswith(fresh)}
+    _load_weights(folder, model, state, elsewhere=(*(() if about["format"] == _FIRST else _OWNED), *fresh))
+    return Opened(model, config, vocabulary, question_words)
+
+
+def load_model(
+    folder: Path, device: torch.device | None = None
+) -> tuple[RetrievalAugmentedVLM, KnowledgeBase, ImageIndex]:
+    """The model, its knowledge base, and the picture index of that base's newest version.
+
+    Raises:
+        PathError: there is no model in the folder.
+        FormatError: the folder is of another format, or damaged.
+    """
+    model = open_model(folder).model
+    knowledge = KnowledgeBase.open(folder)
     model.to(device or torch.device("cpu")).eval()
     return model, knowledge, follow(model, knowledge, _saved_index(folder / INDEX))
 

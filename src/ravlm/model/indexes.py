@@ -47,7 +47,7 @@ def follow(
     if not isinstance(encoder, Encoder) or not isinstance(retriever, EntityThenPassageRetriever):
         raise TypeError("only a model that retrieves by picture, then by passage, has these indexes")
     entries = list(knowledge.iterate())
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     stamp = Stamp(knowledge.fingerprint, encoder.fingerprint())
     embed = embed_pictures(encoder, knowledge.picture, cache)
@@ -55,5 +55,6 @@ def follow(
     retriever.replace_indexes(
         images, TfidfIndex((p for entry in entries for p in passages(entry)), retriever.passages.weights)
     )
-    model.train(was_training)
+    for module, mode in modes.items():
+        module.training = mode
     return images

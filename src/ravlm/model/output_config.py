@@ -1,5 +1,6 @@
 """How an output layer is configured, by its kind."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -19,10 +20,25 @@ class AnswerConfig(Settings):
     delta: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
 
     @model_validator(mode="after")
-    def _delta_has_a_risk(self) -> Self:
-        if self.delta is not None and self.risk is None:
-            raise ValueError("delta says how surely a risk is kept, and there is no risk: set risk, or leave delta out")
+    def _agree(self) -> Self:
+        for fault in contradictions(self.model_dump()):
+            raise ValueError(fault)
         return self
+
+
+def contradictions(settings: Mapping[str, Any]) -> list[str]:
+    """What in an output layer's settings does not go with what else is set there, whatever the values are."""
+    there = {name for name, value in settings.items() if value is not None}
+    faults = []
+    if "delta" in there and "risk" not in there:
+        faults.append("delta says how surely a risk is kept, and there is no risk: set risk, or leave delta out")
+    if settings.get("kind") != "generation":
+        return faults
+    if "revision" in there and "decoder" not in there:
+        faults.append("revision is a decoder's on the hub, and there is no decoder: name one, or leave it out")
+    if "decoder" in there and {"layers", "heads"} & there:
+        faults.append("a decoder from a folder has layers and heads of its own: leave them out, or the decoder")
+    return faults
 
 
 class CandidatesConfig(AnswerConfig):
@@ -61,6 +77,7 @@ class RegressionConfig(AnswerConfig):
 class GenerationConfig(AnswerConfig):
     """Answers written token by token. `longest` is in tokens; `beams` texts are kept while writing.
 
+    With `captions` it learns from the dataset's captions too, and describes pictures about which nothing is asked.
     `decoder` is a GPT-2's folder or hub name, `revision` the hub's branch, tag or commit. Without one the decoder
     begins at random, with so many `layers` and `heads`.
     """
@@ -70,16 +87,9 @@ class GenerationConfig(AnswerConfig):
     beams: Positive = 4
     layers: Positive | None = None
     heads: Positive | None = None
+    captions: bool = False
     decoder: Annotated[str, Field(min_length=1)] | None = None
     revision: str | None = None
-
-    @model_validator(mode="after")
-    def _settings_are_of_one_decoder(self) -> Self:
-        if self.decoder is None and self.revision is not None:
-            raise ValueError("revision is a decoder's on the hub, and there is no decoder: name one, or leave it out")
-        if self.decoder is not None and (self.layers, self.heads) != (None, None):
-            raise ValueError("a decoder from a folder has layers and heads of its own: leave them out, or the decoder")
-        return self
 
 
 def _output_kind(value: Any) -> str:

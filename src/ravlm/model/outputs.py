@@ -85,7 +85,14 @@ def _generation(
         folder = fetch(config.decoder, config.revision).folder
         decoder = pretrained_decoder(folder)
         tokens = pretrained_tokens(folder, decoder)
-    return GenerationHead(width=width, decoder=decoder, tokens=tokens, longest=config.longest, beams=config.beams)
+    return GenerationHead(
+        width=width,
+        decoder=decoder,
+        tokens=tokens,
+        longest=config.longest,
+        beams=config.beams,
+        describes=config.captions,
+    )
 
 
 def output_faults(config: OutputConfig, width: int | None) -> list[str]:
@@ -102,14 +109,18 @@ def output_faults(config: OutputConfig, width: int | None) -> list[str]:
 
 def _decoder_faults(source: str, revision: str | None, longest: int) -> list[str]:
     try:
-        about = read_config(fetch(source, revision).folder)
+        folder = fetch(source, revision).folder
+        about = read_config(folder)
     except RavlmError as error:
         return [f"decoder: {error}"]
+    from ravlm.model.decoders import KIND, decoder_faults
+
     kind = about.get("model_type")
-    if kind != "gpt2":
-        return [f"decoder: {source!r} holds a {kind!r}; a 'gpt2' can be used"]
+    if kind != KIND:
+        return [f"decoder: {source!r} holds a {kind!r}; a {KIND!r} can be used"]
     places = about.get("n_positions", 1024)
-    return [f"longest is {longest} tokens; the decoder has {places} places"] * (longest > places)
+    faults = [f"longest is {longest} tokens; the decoder has {places} places"] * (longest > places)
+    return faults + [f"decoder: {fault}" for fault in decoder_faults(folder, about)]
 
 
 def _backend(language: LanguageEncoder) -> Tokenizer:

@@ -51,7 +51,15 @@ class RetrievalAugmentedVLM(nn.Module):
     def forward(self, batch: Batch, hits: Sequence[Sequence[Hit]] | None = None) -> Output:
         """Answer a batch; `hits`, when given, stand in for the search (an empty row: no evidence)."""
         visual = batch.seen or self.visual_encoder(batch.images)  # tokens [b, i, v]
-        language = self.language_encoder(batch.texts)  # tokens [b, t, l]
+        return self.read(batch, visual, self.language_encoder(batch.texts), hits)
+
+    def read(
+        self, batch: Batch, visual: Encoded, language: Encoded, hits: Sequence[Sequence[Hit]] | None = None
+    ) -> Output:
+        """`forward` behind the encoders: a picture or question whose mask is empty in a row is missing there.
+
+        `visual` has tokens [b, i, v], `language` [b, t, l].
+        """
         if hits is None:
             hits = self.knowledge_retriever.search(batch, visual, language)  # b lists; no gradient
         knowledge = self.knowledge_retriever.encode(hits)  # tokens [b, k, p, l]

@@ -142,7 +142,7 @@ def load_encoder_for(kind: str, source: str | Path, revision: str | None = None)
         PathError, HubError, FormatError: there is none, or it can't be read.
         ConfigError: it is not of the side that the kind needs.
     """
-    from ravlm.encoders.choose import load_encoder
+    from ravlm.encoders.choose import TWO_TOWERS, load_encoder
 
     side = kind_named(kind).encoder
     folder = Path(source).expanduser()
@@ -154,9 +154,9 @@ def load_encoder_for(kind: str, source: str | Path, revision: str | None = None)
         encoder = load_encoder(source, side=side, revision=revision)
     else:
         encoder = load_encoder(source, revision=revision)
-    if side == "joint" != encoder.kind:
+    if side == "joint" and encoder.kind not in TWO_TOWERS:
         raise ConfigError(
-            f"An index of kind {kind!r} needs a joint encoder (CLIP, SigLIP), and {source} is of kind "
+            f"An index of kind {kind!r} needs a joint encoder (CLIP, SigLIP, an aligned pair), and {source} is of kind "
             f"{encoder.kind!r}. Give another one."
         )
     if folder.is_dir():
@@ -170,15 +170,15 @@ def sides_of(source: str | Path, revision: str | None = None) -> tuple[str, ...]
     Raises:
         PathError, HubError, FormatError: there is no such encoder.
     """
-    from ravlm.encoders.choose import JOINT, SIDES, kind_of
+    from ravlm.encoders.choose import JOINT, SIDES, TWO_TOWERS, is_aligned, kind_of
     from ravlm.safe.hub import fetch
 
     folder = fetch(source, revision).folder
     within = tuple(side for side in SIDES if (folder / side).is_dir())
-    if within:
+    if within and not is_aligned(folder):
         return within
     kind = kind_of(folder)
-    return (*SIDES, JOINT) if kind == JOINT else tuple(side for side, kinds in SIDES.items() if kind in kinds)
+    return (*SIDES, JOINT) if kind in TWO_TOWERS else tuple(side for side, kinds in SIDES.items() if kind in kinds)
 
 
 def kinds_for(source: str | Path, revision: str | None = None) -> list[str]:

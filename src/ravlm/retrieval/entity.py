@@ -13,6 +13,7 @@ from ravlm.protocols import LanguageEncoder
 from ravlm.records import Hit, Passage
 from ravlm.retrieval.edges import edges
 from ravlm.retrieval.image import ImageIndex
+from ravlm.retrieval.query_encoder import QueryEncoder
 from ravlm.retrieval.tfidf import TfidfIndex
 from ravlm.tensors import Batch, Encoded, Kind, Knowledge, TextBatch
 
@@ -24,8 +25,8 @@ class EntityThenPassageRetriever(nn.Module):
     """The entries whose pictures are nearest to the query picture; within each, the passages by TF-IDF.
 
     A row of hits holds, for each entry in turn, its picture and then its passages. The query side is the visual
-    encoder's `pooled`, which may train; the keys are those of the index. The passages are read by the model's own
-    language encoder, which is held here but owned by the model.
+    encoder's `pooled`, or what a query encoder makes of it, and may train; the keys are those of the index. The
+    passages are read by the model's own language encoder, which is held here but owned by the model.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class EntityThenPassageRetriever(nn.Module):
         visual_width: int,
         entries: int = 3,
         passages_per_entry: int = 8,
+        query: QueryEncoder | None = None,
     ) -> None:
         super().__init__()
         self._borrowed = (language_encoder,)  # in a tuple, so that its parameters are not registered twice
@@ -48,6 +50,7 @@ class EntityThenPassageRetriever(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(20.0).log())
         self.text_gain = nn.Parameter(torch.tensor(12.0))
         self.picture = nn.Linear(visual_width, language_encoder.width)
+        self.query = query
         self._cache: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()
         self._edges: dict[str, Tensor] = {}
 
@@ -63,13 +66,23 @@ class EntityThenPassageRetriever(nn.Module):
             self._cache.clear()
         return super().train(mode)
 
-    def query_keys(self, visual: Encoded) -> Float[np.ndarray, "b v"]:
-        """The pictures' keys, of unit length."""
-        return nn.functional.normalize(visual.pooled.detach().float(), dim=-1).cpu().numpy()
+    @property
+    def reads_question(self) -> bool:
+        """Whether the question has a part in which entries are found."""
+        return self.query is not None and self.query.reads_question
+
+    def queries(self, visual: Encoded, language: Encoded | None = None) -> Float[Tensor, "b v"]:
+        """The queries, of unit length; `language` is needed where the question has a part in them."""
+        found = visual.pooled.float() if self.query is None else self.query(visual, language)
+        return nn.functional.normalize(found, dim=-1)
+
+    def query_keys(self, visual: Encoded, language: Encoded | None = None) -> Float[np.ndarray, "b v"]:
+        """The queries as they are compared with the keys of the index."""
+        return self.queries(visual, language).detach().cpu().numpy()
 
     def search(self, batch: Batch, visual: Encoded, language: Encoded) -> list[list[Hit]]:
         """The hits of each question: the nearest entries' pictures and passages."""
-        ranked = self.images.search(self.query_keys(visual), self.entries)
+        ranked = self.images.search(self.query_keys(visual, language), self.entries)
         rows = zip(ranked, batch.questions, batch.languages, strict=True)
         return [self.read(entries, question, language_name) for entries, question, language_name in rows]
 
@@ -129,7 +142,7 @@ class EntityThenPassageRetriever(nn.Module):
 
     def score(self, visual: Encoded, language: Encoded, knowledge: Knowledge) -> Float[Tensor, "b k"]:
         """A gain times cos(query picture, entry picture), plus a gain times TF-IDF; very low where there is no hit."""
-        query = nn.functional.normalize(visual.pooled.float(), dim=-1)  # [b, v]
+        query = self.queries(visual, language)  # [b, v]
         cosine = (knowledge.keys @ query.unsqueeze(-1)).squeeze(-1)  # [b, k]
         tfidf = torch.zeros_like(cosine)
         for i, row in enumerate(knowledge.hits):

@@ -30,20 +30,23 @@ class Stamp:
 class ImageIndex:
     """The keys [n, v] of all entries' pictures, of unit length, sorted by (entry id, image id).
 
-    Entries without a picture are not in it and can't be found by a picture.
+    Entries without a picture are not in it and can't be found by a picture. `entry_ids` are those that can, sorted;
+    `entry_of` [n] is each picture's entry among them.
     """
 
     def __init__(self, keys: Float[np.ndarray, "n v"], owners: Sequence[tuple[str, str]], stamp: Stamp) -> None:
         self.keys = keys
         self.owners = list(owners)
         self.stamp = stamp
-        self._entry_ids = sorted({entry_id for entry_id, _ in self.owners})
-        place = {entry_id: i for i, entry_id in enumerate(self._entry_ids)}
-        self._entry_of = np.array([place[entry_id] for entry_id, _ in self.owners], dtype=np.int64)
+        self.entry_ids = sorted({entry_id for entry_id, _ in self.owners})
+        place = {entry_id: i for i, entry_id in enumerate(self.entry_ids)}
+        self.entry_of = np.array([place[entry_id] for entry_id, _ in self.owners], dtype=np.int64)
         self._row = {owner: i for i, owner in enumerate(self.owners)}
         self._pictures: dict[str, list[int]] = defaultdict(list)
-        for i, (entry_id, _) in enumerate(self.owners):
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for i, (entry_id, image_id) in enumerate(self.owners):
             self._pictures[entry_id].append(i)
+            self._places[image_id].append(i)
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -63,21 +66,41 @@ class ImageIndex:
         keys = np.stack([known[image_id] for _, image_id in owners]) if owners else np.zeros((0, 1), np.float32)
         return cls(keys, owners, stamp)
 
-    def search(self, queries: Float[np.ndarray, "b v"], n: int) -> list[list[tuple[str, str, float]]]:
-        """The n nearest entries of each query as (entry id, its nearest image id, cosine), ties by entry id."""
+    def search(
+        self, queries: Float[np.ndarray, "b v"], n: int, besides: Sequence[str] = ()
+    ) -> list[list[tuple[str, str, float]]]:
+        """The n nearest entries of each query as (entry id, its nearest image id, cosine), ties by entry id.
+
+        `besides` are, for each query, the id of a picture that is passed over, where its entry has another one.
+        """
         if not self.owners:
             return [[] for _ in queries]
         found = []
-        for similarity in queries @ self.keys.T:
-            best = np.full(len(self._entry_ids), -np.inf, dtype=np.float32)
-            np.maximum.at(best, self._entry_of, similarity)
+        similarities = queries @ self.keys.T
+        for row, image_id in zip(similarities, besides, strict=False):
+            row[self.own(image_id)] = -np.inf
+        for similarity in similarities:
+            best = np.full(len(self.entry_ids), -np.inf, dtype=np.float32)
+            np.maximum.at(best, self.entry_of, similarity)
             row = []
             for e in np.argsort(-best, kind="stable")[:n]:
-                pictures = self._pictures[self._entry_ids[e]]
+                pictures = self._pictures[self.entry_ids[e]]
                 image_id = self.owners[pictures[int(np.argmax(similarity[pictures]))]][1]
-                row.append((self._entry_ids[e], image_id, float(best[e])))
+                row.append((self.entry_ids[e], image_id, float(best[e])))
             found.append(row)
         return found
+
+    def own(self, image_id: str) -> list[int]:
+        """The rows of a picture, where the entry has others: it is not to be compared with itself."""
+        return [i for i in self._places.get(image_id, ()) if len(self._pictures[self.owners[i][0]]) > 1]
+
+    def pictures(self, entry_id: str) -> list[int]:
+        """The rows of an entry's pictures."""
+        return self._pictures[entry_id]
+
+    def shown_by(self, image_id: str) -> frozenset[str]:
+        """The entries that have this very picture."""
+        return frozenset(self.owners[i][0] for i in self._places.get(image_id, ()))
 
     def key(self, entry_id: str, image_id: str) -> Float[np.ndarray, " v"]:
         """The key of one picture of an entry."""

@@ -45,7 +45,7 @@ def view(
     x = (x - 127.5) * contrast + 127.5
     x = x * gain * cast
     x = _blur(x, chance(generator, 0.3 * strength, b))
-    x = _hide(x, generator, 0.4 * strength)
+    x = hide(x, generator, 0.4 * strength)
     x = x + torch.randn(x.shape, generator=generator) * uniform(generator, 0.0, 10.0 * strength, b, 1, 1, 1)
     return x.clamp(0.0, 255.0)
 
@@ -55,7 +55,7 @@ def _blur(x: Float[Tensor, "b c y x"], chosen: Tensor) -> Float[Tensor, "b c y x
     return torch.where(chosen.view(-1, 1, 1, 1), soft, x)
 
 
-def _hide(x: Float[Tensor, "b c y x"], generator: Generator, probability: float) -> Float[Tensor, "b c y x"]:
+def hide(x: Float[Tensor, "b c y x"], generator: Generator, probability: float) -> Float[Tensor, "b c y x"]:
     """A rectangle of one colour over a part of the picture (random erasing, Zhong et al. 2020)."""
     b, c, height, width = x.shape
     sizes = uniform(generator, 0.1, 0.45, b, 2)

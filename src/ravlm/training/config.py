@@ -1,30 +1,28 @@
 """The settings of a training run, read from TOML; all faults are told at once."""
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from ravlm.errors import ConfigError, PathError
 from ravlm.model.config import LanguageConfig, ModelConfig, VisualConfig
 from ravlm.model.fusion_config import FusionConfig
-from ravlm.model.output_config import OutputConfig
+from ravlm.model.output_config import GenerationConfig, contradictions
 from ravlm.model.settings import Positive, Settings, Share
-from ravlm.training.stage_config import Rate, StageConfig
+from ravlm.training.config_faults import read_toml, refused, seeded, told
+from ravlm.training.stage_config import Rate, StageConfig, Steps
 
-_SIDES: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
-_PARTS: Mapping[str, Any] = {**_SIDES, "fusion": FusionConfig, "output": OutputConfig}  # those of several kinds
+SIDES: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
 
 
 class MatchConfig(StageConfig):
     """Stage one, picture matching: `batch` in pairs of pictures."""
 
-    steps: Positive = 220
+    PARTS: ClassVar[tuple[str, ...]] = ("visual", "retriever")
+
+    steps: Steps = 220
     batch: Annotated[int, Field(ge=2)] = 128
     learning_rate: Rate = 0.002
 
@@ -37,9 +35,14 @@ class ReadConfig(StageConfig):
     for a language encoder that did not begin at random: all of that learns at `pretrained_learning_rate` (AdamW).
     `wrong` is the share of steps with wrong entries among the hits; in these, `no_gold` is the share of questions whose
     right entry is taken out, so that "none of these" is learned; `no_evidence` the share read without any hit.
+    `no_picture` and `no_question` are the shares of questions whose picture, or text, the fusion does not get, so that
+    it learns what stands there: what was found with them is read all the same.
+    The eye stands still here, unless `rates` gives it a rate: `visual`.
     """
 
-    steps: Positive = 500
+    PARTS: ClassVar[tuple[str, ...]] = ("visual", "language", "fusion", "output", "retriever")
+
+    steps: Steps = 500
     batch: Annotated[int, Field(ge=2)] = 64
     together: Positive = 24
     learning_rate: Rate = 0.008
@@ -49,6 +52,50 @@ class ReadConfig(StageConfig):
     wrong: Share = 0.3
     no_gold: Share = 0.15
     no_evidence: Share = 0.05
+    no_picture: Share = 0.0
+    no_question: Share = 0.0
+
+
+Objective = Literal["injection", "marginal", "likelihood", "attention", "contrast"]
+_OBJECTIVES: tuple[Objective, ...] = ("injection", "contrast")
+
+
+class JointConfig(StageConfig):
+    """Stage three, retriever and reader together: `batch` and `together` as in reading.
+
+    `entries` are those that a question is read from, found anew at every step, `passages` the most of each. With `gold`
+    the right entries are known, and are among them; else what is right is taken from which passages state the answer.
+    `objectives`: what teaches the retriever, see docs/training.md; `candidates` of the contrast, which weighs
+    `contrast_weight`, are the entries that are read, or all. The eye stands still, unless `rates` gives it a rate:
+    `visual`; the keys follow it every `refresh` steps.
+    """
+
+    PARTS: ClassVar[tuple[str, ...]] = ReadConfig.PARTS
+
+    steps: Steps = 0
+    batch: Annotated[int, Field(ge=2)] = 32
+    together: Positive = 4
+    learning_rate: Rate = 0.002
+    matrix_learning_rate: Rate = 0.003
+    entries: Annotated[int, Field(ge=2)] = 4
+    passages: Positive = 4
+    gold: bool = True
+    objectives: Annotated[list[Objective], Field(min_length=1)] = Field(default_factory=lambda: list(_OBJECTIVES))
+    candidates: Literal["retrieved", "base"] = "base"
+    contrast_weight: Annotated[float, Field(gt=0.0)] = 1.0
+    refresh: Positive = 20
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if {"marginal", "injection"} <= set(self.objectives):
+            raise ValueError(
+                "objectives are 'marginal', each entry read alone, and 'injection', all read together: choose one"
+            )
+        if {"marginal", "attention"} <= set(self.objectives):
+            raise ValueError(
+                "'attention' distils from entries read together, and 'marginal' reads each alone: choose one"
+            )
+        return self
 
 
 class TrainingConfig(Settings):
@@ -59,6 +106,7 @@ class TrainingConfig(Settings):
     checkpoint_every: Positive = 100
     match: MatchConfig = MatchConfig()
     read: ReadConfig = ReadConfig()
+    joint: JointConfig = JointConfig()
 
 
 class RunConfig(Settings):
@@ -75,62 +123,16 @@ def read_run_config(path: Path | None, *, seed: int | None = None) -> RunConfig:
         PathError: there is no such file.
         ConfigError: faults, all of them: where, what was found, what is allowed.
     """
-    values = {}
-    if path is not None:
-        if not path.is_file():
-            raise PathError(f"There is no configuration file {path}. Leave it out to train with the defaults.")
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not TOML: {error}. See configs/ for examples.") from error
-    if seed is not None and isinstance(values.get("training", {}), dict):
-        values = {**values, "training": {**values.get("training", {}), "seed": seed}}
+    values = seeded({} if path is None else read_toml(path), seed)
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        faults = [_told(fault) for fault in error.errors()] + _part_faults(values)
-        raise _refused(path, faults) from error
+        faults = [told(RunConfig, fault) for fault in error.errors()] + _part_faults(values)
+        raise refused(path, list(dict.fromkeys(faults))) from error
     faults = _part_faults(values)
     if faults:
-        raise _refused(path, faults)
+        raise refused(path, faults)
     return config
-
-
-def _refused(path: Path | None, faults: Sequence[str]) -> ConfigError:
-    count = f"{len(faults)} fault{'s' * (len(faults) != 1)}"
-    return ConfigError("\n".join([f"{path or 'The configuration'} has {count}:", *faults]))
-
-
-def _told(fault: ErrorDetails) -> str:
-    """A fault: where, what is wrong, what was found, and what is allowed and nearest where a name is not known."""
-    where = [str(part) for part in fault["loc"]]
-    if len(where) > 2 and where[0] == "model" and where[1] in _PARTS:
-        del where[2]  # the kind of the part, which stands in no file
-    place = f"  {'.'.join(where) or 'file'}"
-    if fault["type"] == "union_tag_invalid":
-        kinds = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
-        near = get_close_matches(fault["ctx"]["tag"], kinds, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{place}.kind: there is no kind {fault['ctx']['tag']!r}, only {', '.join(kinds)}{hint}"
-    if fault["type"] != "extra_forbidden":
-        found = "" if isinstance(fault["input"], dict) else f", found {fault['input']!r}"
-        return f"{place}: {fault['msg'].removeprefix('Value error, ')}{found}"
-    names = _names(fault["loc"][:-1])
-    near = get_close_matches(where[-1], names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{place}: there is no such setting here, only {', '.join(names)}{hint}"
-
-
-def _names(loc: Sequence[int | str]) -> list[str]:
-    """The settings that there are at a place of the configuration; a part's kind is part of its place."""
-    here: Any = RunConfig
-    for part in map(str, loc):
-        if here in _PARTS.values():
-            tagged = get_args(get_args(here)[0])
-            here = next(get_args(kind)[0] for kind in tagged if part in (extra.tag for extra in get_args(kind)[1:]))
-        else:
-            here = _PARTS.get(part) or here.model_fields[part].annotation
-    return list(here.model_fields)
 
 
 def _readable(kinds: TypeAdapter[Any], settings: dict[str, Any]) -> Any:
@@ -151,39 +153,57 @@ def _part_faults(values: Mapping[str, Any]) -> list[str]:
 def _output_faults(model: Mapping[str, Any]) -> list[str]:
     from ravlm.model.outputs import output_faults
 
-    output, fusion = (
-        _loosely(part, model.get(part, {}), deciding)
-        for part, deciding in (("output", ("kind", "heads", "decoder", "revision", "longest")), ("fusion", ("width",)))
-    )
-    width = None if fusion is None else fusion.width
-    return [] if output is None else [f"  model.output: {fault}" for fault in output_faults(output, width)]
-
-
-def _loosely(part: str, settings: Any, deciding: Sequence[str]) -> Any:
-    """A part's settings, or where they are refused, those of them that decide whether parts fit, as far as they can be
-    read; None where they can't. What is left out is told already.
-    """
+    settings = model.get("output", {})
     if not isinstance(settings, dict):
-        return None
-    some = {name: value for name, value in settings.items() if name in deciding}
-    for tried in (settings, some, {name: value for name, value in some.items() if name != "heads"}):
-        with suppress(ValidationError):
-            return TypeAdapter[Any](_PARTS[part]).validate_python(tried)
+        return []
+    faults = contradictions(settings)
+    config, wrong = _loosely(settings)
+    if config is not None and not wrong & {"decoder", "revision"}:
+        width = None if "heads" in wrong else _fusion_width(model.get("fusion", {}))
+        faults += output_faults(config, width)
+    return [f"  model.output: {fault}" for fault in faults]
+
+
+def _loosely(settings: Mapping[str, Any]) -> tuple[GenerationConfig | None, set[str]]:
+    """A generation layer's settings without those that are refused, and the names of these; None for other layers.
+
+    What contradicts each other is kept. A refused `longest` is the shortest, which has room everywhere.
+    """
+    if settings.get("kind") != "generation":
+        return None, set()
+    wrong: set[str] = set()
+    try:
+        return GenerationConfig.model_validate(settings), wrong
+    except ValidationError as error:
+        wrong |= {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
+    kept = {name: value for name, value in settings.items() if name not in wrong}
+    return GenerationConfig.model_construct(**{"longest": 0} | kept if "longest" in wrong else kept), wrong
+
+
+def _fusion_width(settings: Any) -> int | None:
+    """The width of a fusion, whatever else is wrong with it; None where the width itself is refused."""
+    given = {name: value for name, value in settings.items() if name == "width"} if isinstance(settings, dict) else None
+    with suppress(ValidationError):
+        return int(TypeAdapter[Any](FusionConfig).validate_python(given).width)
     return None
 
 
 def _encoder_faults(model: Mapping[str, Any]) -> list[str]:
-    faults: list[str] = []
-    for side, kinds in _SIDES.items():
-        settings = model.get(side)
-        if not isinstance(settings, dict) or settings.get("kind", "compact") == "compact":
-            continue
-        from ravlm.model.encoders import language_faults, visual_faults
+    return [fault for side in SIDES for fault in side_faults(f"model.{side}", side, model.get(side))]
 
-        try:
-            config = _readable(TypeAdapter(kinds), settings)
-        except ValidationError:
-            continue  # told already
-        found = visual_faults(config) if side == "visual" else language_faults(config)
-        faults += [f"  model.{side}: {fault.strip()}" for fault in found]
-    return faults
+
+def side_faults(place: str, side: str, settings: Any) -> list[str]:
+    """What is wrong with an encoder's settings at a place, beside what reading them told.
+
+    `side` is `visual` or `language`; settings that can't be read at all are told already.
+    """
+    if not isinstance(settings, dict) or settings.get("kind", "compact") == "compact":
+        return []
+    from ravlm.model.encoders import language_faults, visual_faults
+
+    try:
+        config = _readable(TypeAdapter(SIDES[side]), settings)
+    except ValidationError:
+        return []  # told already
+    found = visual_faults(config) if side == "visual" else language_faults(config)
+    return [f"  {place}: {fault.strip()}" for fault in found]

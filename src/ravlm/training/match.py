@@ -12,6 +12,8 @@ from ravlm.training.config import MatchConfig
 from ravlm.training.loop import Stage
 from ravlm.training.optim import learning
 
+_BATCHES = 4  # of validation
+
 
 @dataclass(frozen=True)
 class PicturePairs:
@@ -79,27 +81,53 @@ class MatchStage(Stage):
     """Train the visual encoder so that a photo and its entry's picture come together.
 
     Of an eye that stands still, only the scale of its similarities is learned, from what it made of the pictures.
-    `size` is the side of the views in pixels.
+    `size` is the side of the views in pixels. `held_out` are the pairs that it is validated with.
     """
 
     name, title = "match", "learning to match pictures"
     settings: MatchConfig
 
     def __init__(
-        self, *, eye: Encoder, log_scale: nn.Parameter, pairs: PicturePairs, size: int, settings: MatchConfig
+        self,
+        *,
+        eye: Encoder,
+        log_scale: nn.Parameter,
+        pairs: PicturePairs,
+        size: int,
+        settings: MatchConfig,
+        held_out: PicturePairs | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings, self._held_out = settings, held_out
         self._eye, self._log_scale, self._pairs, self._size = eye, log_scale, pairs, size
-        visual = {"visual": eye} if learning(eye) else {}
+        self._looks = bool(learning(eye))
+        visual = {"visual": eye} if self._looks else {}
         self.parts = nn.ModuleDict({**visual, "retriever": nn.ParameterList([log_scale])})
 
     def loss(self, step: int, generator: Generator) -> Tensor:
-        """Symmetric InfoNCE of a batch of pairs."""
+        """Symmetric InfoNCE of a batch of pairs; each process looks at its rows, and compares all."""
         device, batch = self._log_scale.device, self.settings.batch
-        if learning(self._eye):
+        if self._looks:
             photos, pictures, entry = augmented_pairs(self._pairs, self._size, batch, generator)
-            queries, keys = self._eye(torch.cat([photos, pictures]).to(device)).pooled.chunk(2)
+            own = self.share.rows(batch)
+            seen = self._eye(torch.cat([photos[own], pictures[own]]).to(device)).pooled.chunk(2)
+            queries, keys = (self.share.gather(some, batch) for some in seen)
         else:
             photo, picture, entry = self._pairs.sample(batch, generator)
             queries, keys = self._pairs.photos[photo].to(device), self._pairs.pictures[picture].to(device)
         return contrastive_loss(queries, keys, entry.to(device), self._log_scale.exp())
+
+    def validation(self) -> float:
+        """Symmetric InfoNCE of a few fixed batches of held-out pairs, seen as they are; the mean."""
+        pairs = self._held_out
+        if pairs is None:
+            return super().validation()
+        device, values = self._log_scale.device, []
+        for n in range(_BATCHES):
+            generator = torch.Generator().manual_seed(n)
+            photo, picture, entry = pairs.sample(min(self.settings.batch, len(pairs.photos)), generator)
+            seen = [pairs.photos[photo], pairs.pictures[picture]]
+            if self._looks:
+                seen = [self._eye(view(some, self._size, generator, 0.0).to(device)).pooled for some in seen]
+            queries, keys = (some.to(device) for some in seen)
+            values.append(float(contrastive_loss(queries, keys, entry.to(device), self._log_scale.exp())))
+        return sum(values) / len(values)

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,10 +20,13 @@ def warm_up_then_cosine(step: int, total: int, warm_up: int) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def step_generator(seed: int, stage: str, step: int, *part: int) -> Generator:
-    """The random numbers of one step, or a part of it; also seeds torch's global generator (dropout) for it."""
+def step_generator(seed: int, stage: str, step: int, *part: int, rank: int = 0) -> Generator:
+    """The random numbers of one step, or a part of it; also seeds torch's global generator (dropout) for it.
+
+    The generator is the same on all processes of a run, and draws the batch; dropout differs by their `rank`.
+    """
     mixed = hash_seed(seed, stage, step, *part)
-    torch.manual_seed(mixed)
+    torch.manual_seed(hash_seed(mixed, "rank", rank) if rank else mixed)
     return torch.Generator().manual_seed(mixed)
 
 
@@ -56,12 +60,14 @@ def make_optimizers(
     weight_decay: float,
     matrices: float | None = None,
     pretrained: float | None = None,
+    rates: Mapping[nn.Module, float] | None = None,
 ) -> list[torch.optim.Optimizer]:
     """AdamW over the parameters that train; biases, norms and gains are not decayed.
 
     With `matrices`, a learning rate, the weights of linear layers of more than one row are trained by Muon instead,
     whose steps have the same length in every direction (Jordan et al. 2024); the layer of classes, too.
     With `pretrained`, a learning rate, it is that of all weights of encoders and decoders that did not begin at random.
+    `rates` are those of single modules: all weights of one have its rate, whatever else is said here.
     Each group keeps its highest rate as `initial_lr`.
     """
     modules = list(modules)
@@ -70,25 +76,59 @@ def make_optimizers(
     linear = [part.weight for part in parts if isinstance(part, nn.Linear)]
     turned = {id(w) for w in linear if matrices is not None and min(w.shape) > 1 and w.requires_grad} - gentle
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    rest = [p for p in parameters if id(p) not in turned]
-    groups: list[dict[str, Any]] = []
-    for rate, still in ((learning_rate, False), (pretrained, True)):
-        some = [p for p in rest if (id(p) in gentle) is still]
-        groups += [
-            {"params": [p for p in some if p.ndim >= 2], "weight_decay": weight_decay, "lr": rate},
-            {"params": [p for p in some if p.ndim < 2], "weight_decay": 0.0, "lr": rate},
-        ]
-    groups = [group for group in groups if group["params"]]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
+    own = {id(p): rate for module, rate in (rates or {}).items() for p in module.parameters()}
+    rate_of = {id(p): own.get(id(p), pretrained if id(p) in gentle else learning_rate) for p in parameters}
+    rest, chosen = ([p for p in parameters if (id(p) in turned) is muon] for muon in (False, True))
+    groups = [
+        {"params": [p for p in some if (p.ndim >= 2) is decayed], "weight_decay": weight_decay * decayed, "lr": rate}
+        for rate, some in _by_rate(rest, rate_of)
+        for decayed in (True, False)
     ]
-    if matrices is not None and turned:
-        chosen = [p for p in parameters if id(p) in turned]
-        optimizers.append(torch.optim.Muon(chosen, lr=matrices, weight_decay=weight_decay))
+    groups = [group for group in groups if group["params"]]
+    optimizers: list[torch.optim.Optimizer] = []
+    if groups:
+        optimizers.append(torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True))
+    if matrices is not None and chosen:
+        of_matrices = {id(p): own.get(id(p), matrices) for p in chosen}
+        sets = [{"params": some, "lr": rate} for rate, some in _by_rate(chosen, of_matrices)]
+        optimizers.append(torch.optim.Muon(sets, lr=matrices, weight_decay=weight_decay))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
     return optimizers
+
+
+def _by_rate(
+    parameters: Sequence[nn.Parameter], rate_of: Mapping[int, float | None]
+) -> list[tuple[float, list[nn.Parameter]]]:
+    """The parameters of each rate, rates in the order in which they come."""
+    found: dict[Any, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        found.setdefault(rate_of[id(parameter)], []).append(parameter)
+    return list(found.items())
+
+
+def keep_statistics(module: nn.Module) -> None:
+    """Let batch normalisation keep the statistics that it has, while the weights learn.
+
+    A batch of questions shows few different photos, some of them many times: its statistics are not those of photos.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.eval()
+
+
+@contextmanager
+def standing_still(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Within the block nothing in these modules gets a gradient; afterwards what learned before learns again."""
+    learning = [p for module in modules for p in module.parameters() if p.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def _brought(part: nn.Module) -> Iterable[nn.Parameter]:
@@ -115,3 +155,13 @@ class Average:
                 self.state[name].lerp_(value, 1 - decay)
             else:
                 self.state[name].copy_(value)
+
+    @contextmanager
+    def within(self, module: nn.Module) -> Iterator[None]:
+        """Within the block the module has the average; afterwards what it had, bit for bit."""
+        before = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        try:
+            module.load_state_dict(self.state)
+            yield
+        finally:
+            module.load_state_dict(before)

@@ -1,12 +1,12 @@
-"""Stage two: the answer is read out of the passages; the eye stands still."""
+"""Stage two: the answer is read out of the passages; the eye stands still, unless it has a rate."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Generator, Tensor, nn
 
 from ravlm.heads.calibration import calibrated
@@ -14,20 +14,27 @@ from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.protocols import LanguageEncoder
 from ravlm.records import Example, Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
-from ravlm.tasks.teaching import finder_for
+from ravlm.tasks.captioning import similar
+from ravlm.tasks.teaching import counted, finder_for
 from ravlm.tensors import Batch, Encoded
+from ravlm.training.augment import view
 from ravlm.training.config import ReadConfig
 from ravlm.training.loop import Stage
-from ravlm.training.optim import learning, trainable
+from ravlm.training.optim import keep_statistics, learning, trainable
+from ravlm.training.stage_config import StageConfig
+from ravlm.training.validation import ValidationQuestions
+
+_MOVED = 0.3  # strength of the augmentation where the eye learns
 
 
 @dataclass(frozen=True)
 class Reading:
     """The questions to train on: `photo` [n] is each question's place among the photos.
 
-    `seen` is what the visual encoder, which stands still, makes of the photos; `queries` [m, v] are their keys, of unit
-    length; `nearest` holds, for each photo, the ids of the entries that it finds, best first; `ids` [m] are those that
-    the photos have, or would have, as pictures of the knowledge base.
+    `seen` is what the visual encoder makes of the photos at the beginning of the stage; `pixels` are the photos
+    themselves, where it learns on, with the side at which it sees them in `size`. `queries` [m, v] are their keys, of
+    unit length; `nearest` holds, for each photo, the ids of the entries that it finds, best first; `ids` [m] are those
+    that the photos have, or would have, as pictures of the knowledge base.
     """
 
     examples: Sequence[Example]
@@ -36,6 +43,8 @@ class Reading:
     queries: Float[np.ndarray, "m v"]
     nearest: Sequence[Sequence[str]]
     ids: Sequence[str]
+    pixels: UInt8[Tensor, "m c y x"] | None = None
+    size: int = 0
 
     def groups(self) -> list[list[int]]:
         """Questions about the same entries in the same language: they share passages, so that a batch costs less."""
@@ -73,43 +82,67 @@ def training_hits(
     """The hits that each question of a group is trained with.
 
     The gold entry and, `with_wrong`, the entries that the group's first photo takes for it, each with the cosine of the
-    question's own photo; sometimes without the gold one ("none of these" is right then), sometimes nothing at all.
-    `draws` are two numbers in [0, 1) for each question that decide.
+    question's own photo; sometimes without the gold one ("none of these" is right then), sometimes nothing at all. For
+    a caption, the entries of similar pictures, the nearest that are not its own. `draws` are two numbers in [0, 1) for
+    each question that decide.
     """
     gold = reading.examples[group[0]].entries
     wrong = [entry_id for entry_id in reading.nearest[int(reading.photo[group[0]])] if entry_id not in gold]
     hits: list[list[Hit]] = []
     for i, (evidence_draw, gold_draw) in zip(group, draws, strict=True):
         place = int(reading.photo[i])
-        example, query = reading.examples[i], reading.queries[place]
+        example = reading.examples[i]
         if evidence_draw < config.no_evidence:
             hits.append([])
             continue
+        if example.kind == "captions":
+            others = similar(example, reading.nearest[place], retriever.images.shown_by(reading.ids[place]))
+            hits.append(_read(retriever, reading, i, others[: config.entries], config))
+            continue
         kept = () if with_wrong and gold_draw < config.no_gold else example.entries
         room = max(config.entries - len(kept), 0) if with_wrong else 0
-        entries = [*kept, *wrong[:room]]
-        scored = [retriever.images.compare(query, entry_id, besides=reading.ids[place]) for entry_id in entries]
-        scored.sort(key=lambda entry: (-entry[2], entry[0]))
-        hits.append(retriever.read(scored, example.question or "", example.language, config.passages))
+        hits.append(_read(retriever, reading, i, [*kept, *wrong[:room]], config))
     return hits
 
 
-def question_batch(encoder: LanguageEncoder, reading: Reading, chosen: Sequence[int], device: torch.device) -> Batch:
-    """The chosen questions as the model reads them."""
+def _read(
+    retriever: EntityThenPassageRetriever, reading: Reading, i: int, entries: Sequence[str], config: ReadConfig
+) -> list[Hit]:
+    """The hits of a question in these entries, the most similar to its photo first."""
+    example, place = reading.examples[i], int(reading.photo[i])
+    query, own = reading.queries[place], reading.ids[place]
+    scored = [retriever.images.compare(query, entry_id, besides=own) for entry_id in entries]
+    scored.sort(key=lambda entry: (-entry[2], entry[0]))
+    return retriever.read(scored, example.question or "", example.language, config.passages)
+
+
+def question_batch(
+    encoder: LanguageEncoder,
+    reading: Reading,
+    chosen: Sequence[int],
+    device: torch.device,
+    images: Tensor | None = None,
+) -> Batch:
+    """The chosen questions as the model reads them: with what was seen of their photos, or with `images`."""
     examples = [reading.examples[i] for i in chosen]
     questions = [example.question or "" for example in examples]
     places, seen = reading.photo[list(chosen)], reading.seen
     return Batch(
-        images=torch.empty(len(chosen), 3, 0, 0, dtype=torch.uint8),
+        images=torch.empty(len(chosen), 3, 0, 0, dtype=torch.uint8) if images is None else images,
         texts=encoder.tokenize(questions).to(device),
         questions=questions,
         languages=[example.language for example in examples],
-        seen=Encoded(seen.tokens[places], seen.mask[places], seen.pooled[places]),
+        seen=None if images is not None else Encoded(seen.tokens[places], seen.mask[places], seen.pooled[places]),
     )
 
 
 class ReadStage(Stage):
-    """Train language encoder, fusion and output layer to find the answer in the passages; the eye stands still."""
+    """Train language encoder, fusion and output layer to find the answer in the passages.
+
+    Where the settings give the eye a rate, it learns with them, from photos that are moved a little; the keys of
+    pictures in the index, and with them the entries that are found, stay those of the stage's beginning.
+    `validation` are the questions that it is validated with.
+    """
 
     name, title = "read", "learning to read answers"
     settings: ReadConfig
@@ -121,20 +154,26 @@ class ReadStage(Stage):
         retriever: EntityThenPassageRetriever,
         reading: Reading,
         settings: ReadConfig,
+        validation: ValidationQuestions | None = None,
     ) -> None:
         self.settings = settings
-        self._model, self._retriever, self._reading = model, retriever, reading
+        self._model, self._retriever, self._reading, self._asked = model, retriever, reading, validation
         self._groups = reading.groups()
-        self._finder = finder_for(calibrated(model.output_layer))
+        self._head = calibrated(model.output_layer)
+        self._finder = finder_for(self._head)
         encoder = {"language": trainable(model.language_encoder)} if learning(model.language_encoder) else {}
         heads = {"fusion": trainable(model.fusion_module), "output": trainable(model.output_layer)}
         gain = nn.ParameterList([retriever.text_gain])
-        self.parts = nn.ModuleDict({**encoder, **heads, "retriever": nn.ModuleList([retriever.picture, gain])})
+        self._looks = eye_learns(settings) and bool(learning(model.visual_encoder))
+        eye = {"visual": trainable(model.visual_encoder)} if self._looks else {}
+        self._beginning = {k: v.detach().clone() for part in eye.values() for k, v in part.state_dict().items()}
+        self.parts = nn.ModuleDict({**eye, **encoder, **heads, "retriever": nn.ModuleList([retriever.picture, gain])})
 
     def loss(self, step: int, generator: Generator) -> Tensor:
         """The output layer's loss on questions with the hits that they are trained with."""
         settings, reading = self.settings, self._reading
-        trainable(self._model.visual_encoder).eval()
+        eye = trainable(self._model.visual_encoder)
+        keep_statistics(eye) if self._looks else eye.eval()
         drawn = sample_groups(self._groups, settings.batch, generator, settings.together)
         with_wrong = bool(torch.rand((), generator=generator) < settings.wrong)
         hits = [
@@ -145,10 +184,58 @@ class ReadStage(Stage):
             )
         ]
         chosen = [i for group in drawn for i in group]
-        batch = question_batch(self._model.language_encoder, reading, chosen, self._retriever.log_scale.device)
-        output = self._model(batch, hits)
-        targets = self._finder.targets([reading.examples[i] for i in chosen], output.knowledge)
-        return self._model.output_layer.loss(output.prediction, targets)
+        own = self.share.rows(len(chosen))
+        images = None if not self._looks else self._photos(chosen, generator)[own]
+        device = self._retriever.log_scale.device
+        batch = question_batch(self._model.language_encoder, reading, chosen[own], device, images)
+        model = self._model
+        visual = batch.seen or model.visual_encoder(batch.images)
+        visual = _left_out(visual, settings.no_picture, len(chosen), own, generator)
+        language = _left_out(model.language_encoder(batch.texts), settings.no_question, len(chosen), own, generator)
+        output = model.read(batch, visual, language, hits[own])
+        targets = self._finder.targets([reading.examples[i] for i in chosen[own]], output.knowledge)
+        weight = self.share.weight_of(counted(self._head, targets), device)
+        return self._head.loss(output.prediction, targets) * weight
+
+    def _photos(self, chosen: Sequence[int], generator: Generator) -> Tensor:
+        """The photos of questions, moved a little."""
+        reading = self._reading
+        if reading.pixels is None:
+            raise TypeError("an eye that learns needs the photos themselves")
+        moved = view(reading.pixels[reading.photo[list(chosen)]], reading.size, generator, _MOVED)
+        return moved.to(self._retriever.log_scale.device)
+
+    def validation(self) -> float:
+        """The mean loss on validation questions, with what is retrieved for them."""
+        if self._asked is None:
+            return super().validation()
+        if self._looks:
+            self._asked.see()
+        return self._asked.loss()
+
+    def kept(self) -> Mapping[str, Tensor]:
+        """The eye as it was at the beginning, where it learns: the index was made with it."""
+        return self._beginning
+
+
+def eye_learns(settings: StageConfig) -> bool:
+    """Whether the eye has a rate in this stage."""
+    return settings.rates.get("visual", 0.0) > 0.0
+
+
+def _left_out(seen: Encoded, share: float, whole: int, own: slice, generator: Generator) -> Encoded:
+    """What was seen, or read, with nothing in place of a share of the rows, which are those `own` of a `whole` batch.
+
+    Nothing is drawn where the share is 0, so that all else is drawn as it was before there was one.
+    """
+    if share == 0.0:
+        return seen
+    out = (torch.rand(whole, generator=generator)[own] < share).to(seen.mask.device)  # [b]
+    return Encoded(
+        tokens=seen.tokens.masked_fill(out[:, None, None], 0.0),
+        mask=seen.mask & ~out[:, None],
+        pooled=seen.pooled.masked_fill(out[:, None], 0.0),
+    )
 
 
 def _pairs(n: int, generator: Generator) -> list[tuple[float, float]]:

@@ -1,55 +1,54 @@
 """A whole training run: dataset in, model's folder out."""
 
-import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import ravlm
 from ravlm.data.dataset import Dataset
-from ravlm.device import Precision, choose_device, precision_of
+from ravlm.device import choose_device
 from ravlm.encoders.base import Encoder
 from ravlm.encoders.features.cache import FeatureCache
-from ravlm.errors import ConfigError, PathError, TrainingError
 from ravlm.heads.calibration import Calibration
 from ravlm.knowledge.build import build
 from ravlm.knowledge.keep import keep_base
-from ravlm.knowledge.passages import passages
 from ravlm.knowledge.places import REFERENCE, WITHIN_A_MODEL
 from ravlm.knowledge.sources.dataset import DatasetSource
 from ravlm.knowledge.store import KnowledgeBase
-from ravlm.model.build import build_model
-from ravlm.model.config import PretrainedConfig
-from ravlm.model.encoders import build_language_encoder, build_visual_encoder
-from ravlm.model.folder import CONFIG, save_model
+from ravlm.model.folder import SIDES, encoders_of, open_model, save_model
 from ravlm.model.indexes import embed_pictures, follow
-from ravlm.model.output_config import RegressionConfig
-from ravlm.records import Entry, Example
+from ravlm.records import Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
-from ravlm.retrieval.image import ImageIndex, Stamp
-from ravlm.retrieval.tfidf import TfidfIndex, question_weights
-from ravlm.safe.files import write_text_atomic
 from ravlm.safe.images import decode_image
 from ravlm.tasks.teaching import known_answers, teachable
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
+from ravlm.training.checks import (
+    check_joint,
+    check_labels,
+    check_questions,
+    check_rates_of_encoders,
+    named_entries,
+)
 from ravlm.training.config import RunConfig
-from ravlm.training.loop import Curve, Progress, Run, train_stage
-from ravlm.training.match import MatchStage
-from ravlm.training.optim import hash_seed
+from ravlm.training.joint import JointStage
+from ravlm.training.loop import Curve, Measured, Progress, Run, train_stage
+from ravlm.training.match import MatchStage, PicturePairs
 from ravlm.training.photos import Photos, kept_size, picture_pairs, read_photos, see_photos, seen_of, square_of, stretch
-from ravlm.training.read import Reading, ReadStage
-from ravlm.training.validation import validate, validation_questions
+from ravlm.training.processes import Share
+from ravlm.training.read import Reading, ReadStage, eye_learns
+from ravlm.training.record import RUN, begin, check_base, kept_with_the_model, precision_in, settle_base
+from ravlm.training.stage_config import StageConfig
+from ravlm.training.start import brought_encoders, continued, new_model
+from ravlm.training.validation import SPLIT, ValidationQuestions, validate, validation_questions
 
-RUN = "run.json"
-STAGES = (MatchStage.name, ReadStage.name)
-_FEWEST = 2  # questions: batch normalisation needs two
+STAGES = (MatchStage.name, ReadStage.name, JointStage.name)
 _NEAREST = 10  # entries that each photo finds
 
 
@@ -71,51 +70,60 @@ def train(
     out: Path,
     *,
     knowledge: str | None = None,
+    start: Path | None = None,
     cache: FeatureCache | None = None,
     resume: bool = False,
     progress: Progress = lambda *_: None,
+    measured: Measured = lambda *_: None,
+    share: Share = Share(),  # noqa: B008  a frozen value
 ) -> TrainingReport:
     """Train a model on a dataset folder and write it to `out`.
+
+    It is a new one, or goes on from the model in the folder `start`, whose parts, weights and vocabulary it then has,
+    but for the retriever's settings. A stage of 0 steps is left out.
 
     The knowledge base comes first: from the dataset, or a copy of the base at `knowledge`, or its name where it is
     large (`keep_base`). Then, stage by stage, the weights; `out/checkpoints` holds the last whole state, from which
     `resume` goes on to the same weights, bit for bit, on the same machine and threads. The cache keeps what an eye that
-    stands still makes of pictures, for other runs.
+    stands still makes of pictures, for other runs. `measured` is told each row of the curve, with more measures.
+    Of several processes (`join_processes`) each calls this with its `share`; the first alone writes.
 
     Raises:
         PathError: `out` is in the way, or there is nothing to resume.
         ConfigError: the run to resume had other settings, encoders or data; or an encoder is refused.
         PathError, HubError, FormatError: a pre-trained encoder can't be had.
         DatasetError: the dataset has faults.
-        TrainingError: the dataset can't be trained on, the base lacks entries, or the loss is no number any more.
+        KnowledgeError: the base changed under the run.
+        TrainingError: the dataset can't be trained on, the base lacks entries, memory is too small, or the loss is no
+            number any more.
     """
     began = time.perf_counter()
+    if start is not None:
+        config = continued(config, start)
     dataset = Dataset.open(data)
     examples = dataset.split("train")
     given = None if knowledge is None else KnowledgeBase.open(knowledge)
-    entries = dataset.knowledge() if given is None else _named(examples, given)
+    entries = dataset.knowledge() if given is None else named_entries(examples, given)
     questions = teachable(config.model.output, examples)
     validation = validation_questions(config.model.output, dataset, config.training.seed)
-    _check(config, examples, questions, validation, {entry.id: entry for entry in entries}, data)
-    brought = _brought(config)
-    precision = _prepare(config, dataset, given, brought, out, resume)
-    base = _base(dataset, given, out)
-
+    check_joint(config, questions)
+    check_questions(config, examples, questions, validation, {entry.id: entry for entry in entries}, data)
+    opened = None if start is None else open_model(start, config.model.retriever, learning=True)
+    brought = brought_encoders(config) if opened is None else dict(zip(SIDES, encoders_of(opened.model), strict=True))
+    check_rates_of_encoders(config, brought)
     vocabulary, scales = known_answers(config.model.output, questions)
-    question_words = question_weights([e.question or "" for e in questions])
-    torch.manual_seed(hash_seed(config.training.seed, "weights"))
-    visual = brought.get("visual") or build_visual_encoder(config.model.visual)
-    language = brought.get("language") or build_language_encoder(config.model.language, _texts(questions, base))
-    empty = ImageIndex(torch.zeros(0, visual.pooled_width).numpy(), [], Stamp("", ""))
-    parts: dict[str, Any] = {"visual": visual, "language": language}
-    model = build_model(
-        config.model,
-        **parts,
-        vocabulary=vocabulary,
-        scales=scales,
-        images=empty,
-        passages=TfidfIndex([], question_words),
-    )
+    check_labels(config, vocabulary, validation, data)
+    if share.first:
+        begin(config, dataset, given, brought, start, out, share=share, resume=resume)
+        settle_base(out, _base(dataset, given, out))
+    share.wait()
+    base = KnowledgeBase.open(out)
+
+    if opened is None:
+        opened = new_model(config, questions, vocabulary, scales, brought, base)
+    model = opened.model
+    visual, language = encoders_of(model)
+    check_rates_of_encoders(config, {"visual": visual, "language": language})
     device = choose_device()
     model.to(device)
     model.to(memory_format=torch.channels_last)
@@ -127,11 +135,13 @@ def train(
         whole=model,
         device=device,
         seed=settings.seed,
-        precision=precision,
+        precision=precision_in(out),
         checkpoint_every=settings.checkpoint_every,
         out=out,
         stages=STAGES,
         progress=progress,
+        measured=measured,
+        share=share,
     )
     checkpoint = last_checkpoint(out) if resume else None
 
@@ -140,27 +150,69 @@ def train(
         photos = read_photos(dataset, examples, kept_size(size), progress)
     else:
         photos = see_photos(dataset, examples, visual, cache, progress)
+    pixels = photos.views
     curve: Curve = []
-    if checkpoint is None or checkpoint.stage == MatchStage.name:
-        pairs = picture_pairs(photos, examples, base, _look(visual, base, size, cache))
+    if settings.match.steps and (checkpoint is None or checkpoint.stage == MatchStage.name):
+        look = _look(visual, base, size, cache)
+        held_out = None
+        if settings.match.validate_every:
+            held_out = _held_out(dataset, base, look, visual, size, cache, progress)
         matching = MatchStage(
-            eye=visual, log_scale=retriever.log_scale, pairs=pairs, size=size, settings=settings.match
+            eye=visual,
+            log_scale=retriever.log_scale,
+            pairs=picture_pairs(photos, examples, base, look),
+            size=size,
+            settings=settings.match,
+            held_out=held_out,
         )
         curve = train_stage(run, matching, curve, checkpoint)
-    else:
+    elif checkpoint is not None:
         checkpoint.restore_model(model)
+        if checkpoint.stage == ReadStage.name and eye_learns(settings.read):
+            visual.load_state_dict(checkpoint.part("kept"))  # the eye that the stage's index is made with
     matched = time.perf_counter()
 
+    check_base(out, base)
     progress("indexing the knowledge base", 0, 1)
     images = follow(model, base, cache=None if visual.learns else cache)
     progress("indexing the knowledge base", 1, 1)
     if visual.learns and not visual.stretches:  # seen as they are when asked, not as they were augmented
         photos = see_photos(dataset, examples, visual, None, progress)
     model.eval()
-    reading = _reading(retriever, visual, photos, questions)
-    curve = train_stage(
-        run, ReadStage(model=model, retriever=retriever, reading=reading, settings=settings.read), curve, checkpoint
-    )
+    learning = eye_learns(settings.read) or eye_learns(settings.joint)
+    looked = (pixels, size) if learning else None
+    reading = _reading(retriever, visual, photos, questions, looked)
+
+    def asked(stage: StageConfig) -> ValidationQuestions | None:
+        if not stage.validate_every or not share.first:
+            return None
+        return ValidationQuestions(model, retriever, dataset, validation, cache=cache, progress=progress)
+
+    parts: dict[str, Any] = {"model": model, "retriever": retriever}
+    if settings.read.steps and (checkpoint is None or checkpoint.stage != JointStage.name):
+        read = ReadStage(**parts, reading=reading, settings=settings.read, validation=asked(settings.read))
+        curve = train_stage(run, read, curve, checkpoint)
+        if eye_learns(settings.read):
+            model.eval()
+            images = follow(model, base)
+            if settings.joint.steps and not visual.stretches:
+                photos = see_photos(dataset, examples, visual, None, progress)
+            reading = _reading(retriever, visual, photos, questions, looked)
+    if settings.joint.steps:
+        joint = JointStage(
+            **parts,
+            reading=reading,
+            settings=settings.joint,
+            follow=lambda: follow(model, base),
+            validation=asked(settings.joint),
+        )
+        curve = train_stage(run, joint, curve, checkpoint)
+        if eye_learns(settings.joint):
+            images = follow(model, base)
+    if not share.first:
+        share.wait()
+        return TrainingReport({}, curve, None)
+    check_base(out, base)
     calibration = None
     if validation:
         calibration = validate(
@@ -169,61 +221,25 @@ def train(
     seconds = {"training": round(time.perf_counter() - began, 1), "match": round(matched - began, 1)}
     about = {**config.training.model_dump(), "ravlm": ravlm.__version__, "torch": torch.__version__, "curve": curve}
     about["calibration"] = None if calibration is None else _as_json(calibration)
+    about["run"] = kept_with_the_model(out)
     save_model(
         out,
         model,
         config.model,
-        vocabulary=vocabulary,
-        question_words=question_words,
+        vocabulary=opened.vocabulary,
+        question_words=opened.question_words,
         images=images,
         training=about,
     )
     (out / RUN).unlink()  # first: a run that is told by `config.json` to be over is not resumed
     shutil.rmtree(out / FOLDER)
+    share.wait()
     return TrainingReport(seconds, curve, calibration)
 
 
 def _as_json(calibration: Calibration) -> dict[str, Any]:
     """The calibration as it is kept with the model; a threshold that nothing reaches is null: JSON has no infinity."""
     return asdict(calibration) | ({} if math.isfinite(calibration.threshold) else {"threshold": None})
-
-
-def _check(
-    config: RunConfig,
-    examples: Sequence[Example],
-    questions: Sequence[Example],
-    validation: Sequence[Example],
-    entries: dict[str, Entry],
-    data: Path,
-) -> None:
-    pictured = any(entries[g].images for e in examples for g in e.entries if g in entries)
-    asked = len(questions)
-    output = config.model.output
-    sort = "a number" if isinstance(output, RegressionConfig) else "an answer"
-    if not pictured or asked < _FEWEST:
-        missing = "none of an entry that has a picture" if not pictured else f"{asked} that ask for {sort}"
-        raise TrainingError(
-            f"{data} can't be trained on: of the {len(examples)} examples in its train.jsonl there are {missing}. "
-            "Picture matching learns from photos of entries that have pictures (`entries` and `images`), reading "
-            f"from at least {_FEWEST} questions that ask for {sort} (captions don't). Add some."
-        )
-    if output.risk is not None and not validation:
-        raise TrainingError(
-            f"model.output.risk is {output.risk}, and {data} has no validation question that asks for {sort}, on which "
-            "it could be kept. Add a val.jsonl, or leave risk out."
-        )
-
-
-def _named(examples: Sequence[Example], base: KnowledgeBase) -> list[Entry]:
-    """The entries of a base that examples name."""
-    names = sorted({entry_id for example in examples for entry_id in example.entries})
-    missing = [entry_id for entry_id in names if entry_id not in base]
-    if missing:
-        raise TrainingError(
-            f"The knowledge base {base.location} lacks {len(missing):,} of the {len(names):,} entries that the "
-            f"examples name, for instance {missing[0]!r}. Add them (`ravlm knowledge add`), or leave out --knowledge."
-        )
-    return [base.get(entry_id) for entry_id in names]
 
 
 def _base(dataset: Dataset, given: KnowledgeBase | None, out: Path) -> KnowledgeBase:
@@ -236,51 +252,48 @@ def _base(dataset: Dataset, given: KnowledgeBase | None, out: Path) -> Knowledge
     return KnowledgeBase.open(out)
 
 
-def _prepare(
-    config: RunConfig,
-    dataset: Dataset,
-    given: KnowledgeBase | None,
-    brought: Mapping[str, Encoder],
-    out: Path,
-    resume: bool,
-) -> Precision:
-    """Make `out`, or make sure that the run in it is the one to be resumed; the precision that it computes in."""
-    about: dict[str, Any] = {"config": config.model_dump(), "data": dataset.fingerprint()}
-    about |= {} if given is None else {"knowledge": given.fingerprint}
-    about |= {} if not brought else {"encoders": {side: encoder.fingerprint() for side, encoder in brought.items()}}
-    if resume:
-        if not (out / RUN).is_file():
-            done = "It holds a finished model." if (out / CONFIG).is_file() else "No run was begun there."
-            raise PathError(f"There is nothing to resume in {out}. {done} Leave out --resume and give a new --out.")
-        before = json.loads((out / RUN).read_text(encoding="utf-8"))
-        different = [key for key in sorted({*about, "knowledge", "encoders"}) if before.get(key) != about.get(key)]
-        if different:
-            raise ConfigError(
-                f"The run in {out} was begun otherwise: not the same now is its {' and '.join(different)}. Resume it "
-                "with the same settings, seed, encoders and dataset, or train anew into another folder."
-            )
-        kept: Precision = before["precision"]
-        return kept
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        hint = " or go on with --resume" if (out / RUN).is_file() else ""
-        raise PathError(f"{out} is not empty, and nothing is written over. Give a new folder with --out{hint}.")
-    out.mkdir(parents=True, exist_ok=True)
-    precision = precision_of(choose_device(), config.training.precision)
-    write_text_atomic(out / RUN, json.dumps(about | {"precision": precision}, indent=1))
-    return precision
-
-
 def _reading(
-    retriever: EntityThenPassageRetriever, eye: Encoder, photos: Photos, questions: Sequence[Example]
+    retriever: EntityThenPassageRetriever,
+    eye: Encoder,
+    photos: Photos,
+    questions: Sequence[Example],
+    learning: tuple[Tensor, int] | None,
 ) -> Reading:
-    """The questions with what the eye makes of their photos and the entries that each photo finds."""
+    """The questions with what the eye makes of their photos and the entries that each photo finds.
+
+    Where the eye is still learning, also the photos' pixels (of all places) and the side at which it sees them.
+    """
     places = sorted({photos.place[e.images[0]] for e in questions})
     seen = seen_of(photos, places, eye, square_of(eye) if photos.seen is None else 0)
-    queries = retriever.query_keys(seen)
+    queries = nn.functional.normalize(seen.pooled.float(), dim=-1).cpu().numpy()
     nearest = [[entry_id for entry_id, _, _ in row] for row in retriever.images.search(queries, _NEAREST)]
     index = {place: i for i, place in enumerate(places)}
     photo = torch.tensor([index[photos.place[e.images[0]]] for e in questions])
-    return Reading(questions, photo, seen, queries, nearest, [photos.ids[place] for place in places])
+    ids = [photos.ids[place] for place in places]
+    pixels, size = (None, 0) if learning is None else (learning[0][places], learning[1])
+    return Reading(questions, photo, seen, queries, nearest, ids, pixels, size)
+
+
+def _held_out(
+    dataset: Dataset,
+    base: KnowledgeBase,
+    look: Callable[[Sequence[str]], Tensor],
+    eye: Encoder,
+    size: int,
+    cache: FeatureCache | None,
+    progress: Progress,
+) -> PicturePairs | None:
+    """Pairs of validation photos and their entries' pictures; None where there are none."""
+    examples = [e for e in dataset.split(SPLIT) if any(g in base and base.get(g).images for g in e.entries)]
+    if not examples:
+        return None
+    learns = eye.learns
+    photos = (
+        read_photos(dataset, examples, kept_size(size), progress)
+        if learns
+        else see_photos(dataset, examples, eye, cache, progress)
+    )
+    return picture_pairs(photos, examples, base, look)
 
 
 def _look(
@@ -291,19 +304,3 @@ def _look(
         return lambda image_ids: torch.from_numpy(embed_pictures(eye, base.picture, cache)(image_ids))
     kept = kept_size(size)
     return lambda image_ids: torch.stack([stretch(decode_image(base.picture(i)), kept) for i in image_ids])
-
-
-def _texts(questions: Sequence[Example], base: KnowledgeBase) -> Iterator[str]:
-    """What a tokeniser is trained on: the questions and the base's passages."""
-    yield from (example.question or "" for example in questions)
-    yield from (passage.text for entry in base.iterate() for passage in passages(entry))
-
-
-def _brought(config: RunConfig) -> dict[str, Encoder]:
-    """The encoders that a configuration brings ready-made, by side: loaded before anything is written."""
-    brought: dict[str, Encoder] = {}
-    if isinstance(config.model.visual, PretrainedConfig):
-        brought["visual"] = build_visual_encoder(config.model.visual)
-    if isinstance(config.model.language, PretrainedConfig):
-        brought["language"] = build_language_encoder(config.model.language, [])
-    return brought

@@ -1,32 +1,57 @@
 """The settings that every stage of training has."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from ravlm.model.settings import Positive, Settings, Share
 
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
+Steps = Annotated[int, Field(ge=0)]
 
 
 class StageConfig(Settings):
-    """A stage's steps and rates. `steps` are optimiser steps, each over `accumulate` batches.
+    """A stage's steps and rates. `steps` are optimiser steps, each over `accumulate` batches; of 0 it is left out.
 
     `learning_rate` is the highest, after the warm-up; `pretrained_learning_rate` that of encoders and decoders that did
-    not begin at random. `weight_decay` is the share of a matrix taken away a step, times the learning rate; `average`
-    the decay of the moving average of the weights, a step.
+    not begin at random; `rates` those of single parts, by name, which stand over all others: at 0 a part stands still.
+    `warm_up` is the share of the steps in which the rate rises. `weight_decay` is the share of a matrix taken away a
+    step, times the learning rate; `average` the decay of the moving average of the weights, a step.
+
+    Every `validate_every` steps (0: never) the averaged weights are validated, and the best of them are what the stage
+    ends with; after `patience` validations without a better one it ends early (0: it never does).
     """
 
-    steps: Positive
+    PARTS: ClassVar[tuple[str, ...]] = ()  # the names that `rates` may have; empty: told when the stage begins
+
+    steps: Steps
     batch: Annotated[int, Field(ge=2)]
     accumulate: Positive = 1
     learning_rate: Rate
     pretrained_learning_rate: Rate = 0.00002
+    rates: dict[str, Share] = Field(default_factory=dict)
+    warm_up: Share = 0.05
     weight_decay: Share = 0.05
     average: Share = 0.99
+    validate_every: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0)] = 0
 
-    def rates(self) -> dict[str, Any]:
-        """What `make_optimizers` is told."""
+    @field_validator("rates")
+    @classmethod
+    def _parts_are_known(cls, rates: dict[str, float]) -> dict[str, float]:
+        unknown = [name for name in rates if cls.PARTS and name not in cls.PARTS]
+        if unknown:
+            raise ValueError(f"there is no part {' or '.join(map(repr, unknown))} here, only {', '.join(cls.PARTS)}")
+        return rates
+
+    @model_validator(mode="after")
+    def _patience_has_validations(self) -> Self:
+        if self.patience and not self.validate_every:
+            raise ValueError("patience counts validations, and there are none: set validate_every, or leave it out")
+        return self
+
+    def optimizer_settings(self) -> dict[str, Any]:
+        """What `make_optimizers` is told, but for the parts' own rates."""
         return {
             "learning_rate": self.learning_rate,
             "weight_decay": self.weight_decay,

@@ -1,8 +1,10 @@
-"""After training: the output layer's confidence is fitted to what it gets right on validation."""
+"""Validation questions, asked as they will be asked: while training for a loss, after it for the confidence."""
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
 from ravlm.data.dataset import Dataset
 from ravlm.encoders.features.cache import FeatureCache
@@ -21,6 +23,81 @@ from ravlm.training.photos import see_photos, seen_of
 SPLIT = "val"
 _MOST = 1024  # questions
 _AT_ONCE = 64
+
+
+class ValidationQuestions:
+    """Questions with what the model's eye sees of their photos and what its retriever finds for them.
+
+    Both are as they were when this was made, or when it was last told to `see` and to `find`.
+    """
+
+    def __init__(
+        self,
+        model: RetrievalAugmentedVLM,
+        retriever: EntityThenPassageRetriever,
+        dataset: Dataset,
+        questions: Sequence[Example],
+        *,
+        cache: FeatureCache | None,
+        progress: Progress,
+    ) -> None:
+        self._model, self._dataset, self._questions = model, dataset, questions
+        self._cache, self._progress = cache, progress
+        self._head = calibrated(model.output_layer)
+        self._finder = finder_for(self._head)
+        self._retriever = retriever
+        self.see()
+        self.find()
+
+    @torch.no_grad()
+    def _queries(self, retriever: EntityThenPassageRetriever, asked: Sequence[str]) -> Float[np.ndarray, "n v"]:
+        if not retriever.reads_question:
+            return retriever.query_keys(self._seen)
+        encoder, seen, found = self._model.language_encoder, self._seen, []
+        for start in range(0, len(asked), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            part = Encoded(seen.tokens[rows], seen.mask[rows], seen.pooled[rows])
+            texts = encoder.tokenize(asked[rows]).to(seen.pooled.device)
+            found.append(retriever.query_keys(part, encoder(texts)))
+        return np.concatenate(found)
+
+    def find(self) -> None:
+        """What the retriever finds as it is now."""
+        retriever, questions = self._retriever, self._questions
+        asked = [e.question or "" for e in questions]
+        ranked = retriever.images.search(self._queries(retriever, asked), retriever.entries)
+        self._hits = [retriever.read(row, q, e.language) for row, q, e in zip(ranked, asked, questions, strict=True)]
+
+    def see(self) -> None:
+        """What the eye makes of the photos as it is now."""
+        eye, _ = encoders_of(self._model)
+        photos = see_photos(self._dataset, self._questions, eye, None if eye.learns else self._cache, self._progress)
+        self._seen = seen_of(photos, [photos.place[e.images[0]] for e in self._questions], eye, 0)
+
+    def answers(self) -> Iterator[Validated]:
+        """The model's predictions in batches, each with its targets."""
+        device = self._seen.pooled.device
+        for start in range(0, len(self._questions), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            some, seen = self._questions[rows], self._seen
+            asked = [e.question or "" for e in some]
+            batch = Batch(
+                images=torch.zeros(len(some), 3, 0, 0, device=device),
+                texts=self._model.language_encoder.tokenize(asked).to(device),
+                questions=asked,
+                languages=[e.language for e in some],
+                seen=Encoded(seen.tokens[rows], seen.mask[rows], seen.pooled[rows]),
+                wanted=[Wanted(choices=e.choices) for e in some],
+            )
+            output = self._model(batch, self._hits[rows])
+            targets = self._finder.targets(some, output.knowledge)
+            yield Validated(output.prediction, targets, output.knowledge, some)
+
+    @torch.no_grad()
+    def loss(self) -> float:
+        """The output layer's loss, the mean over the questions."""
+        of = [(float(self._head.loss(v.prediction, v.targets)), len(v.examples)) for v in self.answers()]
+        return sum(value * n for value, n in of) / sum(n for _, n in of)
 
 
 def validation_questions(output: OutputConfig, dataset: Dataset, seed: int) -> list[Example]:
@@ -52,30 +129,13 @@ def validate(
         TypeError: the output layer has no confidence that could be calibrated.
     """
     model.eval()
-    head = calibrated(model.output_layer)
-    eye, _ = encoders_of(model)
-    photos = see_photos(dataset, questions, eye, cache, progress)
-    places = [photos.place[e.images[0]] for e in questions]
-    features = seen_of(photos, places, eye, 0)
-    finder = finder_for(head)
+    asked = ValidationQuestions(model, retriever, dataset, questions, cache=cache, progress=progress)
 
     def batches() -> Iterator[Validated]:
-        for start in range(0, len(questions), _AT_ONCE):
-            rows = slice(start, start + _AT_ONCE)
-            some, seen = questions[rows], Encoded(features.tokens[rows], features.mask[rows], features.pooled[rows])
-            asked = [e.question or "" for e in some]
-            ranked = retriever.images.search(retriever.query_keys(seen), retriever.entries)
-            hits = [retriever.read(row, q, e.language) for row, q, e in zip(ranked, asked, some, strict=True)]
-            batch = Batch(
-                images=torch.zeros(len(some), 3, 0, 0, device=eye.device),
-                texts=model.language_encoder.tokenize(asked).to(eye.device),
-                questions=asked,
-                languages=[e.language for e in some],
-                seen=seen,
-                wanted=[Wanted(choices=e.choices) for e in some],
-            )
-            output = model(batch, hits)
-            yield Validated(output.prediction, finder.targets(some, output.knowledge), output.knowledge, some)
-            progress("answering validation questions", start + len(some), len(questions))
+        done = 0
+        for given in asked.answers():
+            yield given
+            done += len(given.examples)
+            progress("answering validation questions", done, len(questions))
 
-    return calibrate(head, batches, risk=output.risk, delta=output.delta)
+    return calibrate(calibrated(model.output_layer), batches, risk=output.risk, delta=output.delta)

@@ -1,0 +1,132 @@
+"""What a dataset must have for a run, asked before anything is written."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ravlm.encoders.base import Encoder
+from ravlm.errors import ConfigError, TrainingError
+from ravlm.grading import normalise, reference_answer
+from ravlm.knowledge.store import KnowledgeBase
+from ravlm.model.output_config import ClassificationConfig, LabelsConfig, RegressionConfig
+from ravlm.records import Entry, Example
+from ravlm.training.config import RunConfig
+from ravlm.training.stage_config import StageConfig
+from ravlm.training.validation import SPLIT
+
+_FEWEST = 2  # questions: batch normalisation needs two
+_ATTENDING = ("hierarchical", "interaction")  # fusions that weigh passages by what is asked
+
+
+def check_questions(
+    config: RunConfig,
+    examples: Sequence[Example],
+    questions: Sequence[Example],
+    validation: Sequence[Example],
+    entries: Mapping[str, Entry],
+    data: Path,
+) -> None:
+    """Refuse a dataset that gives a stage nothing to learn from, or nothing to be validated with where it is asked for.
+
+    Raises:
+        TrainingError: it is such a dataset.
+    """
+    pictured = any(entries[g].images for e in examples for g in e.entries if g in entries)
+    asked = len(questions)
+    output = config.model.output
+    sort = "a number" if isinstance(output, RegressionConfig) else "an answer"
+    if not pictured or asked < _FEWEST:
+        missing = "none of an entry that has a picture" if not pictured else f"{asked} that ask for {sort}"
+        raise TrainingError(
+            f"{data} can't be trained on: of the {len(examples)} examples in its train.jsonl there are {missing}. "
+            "Picture matching learns from photos of entries that have pictures (`entries` and `images`), reading "
+            f"from at least {_FEWEST} questions that ask for {sort}. Captions count where model.output.captions is "
+            "true. Add some."
+        )
+    for name, stage in _stages(config).items():
+        if stage.steps and stage.validate_every and not validation:
+            raise TrainingError(
+                f"training.{name}.validate_every is {stage.validate_every}, and {data} has no validation question that "
+                f"asks for {sort}: its val.jsonl is empty, or missing. Add one, or leave validate_every out."
+            )
+    if output.risk is not None and not validation:
+        raise TrainingError(
+            f"model.output.risk is {output.risk}, and {data} has no validation question that asks for {sort}, on which "
+            "it could be kept. Add a val.jsonl, or leave risk out."
+        )
+
+
+def check_labels(config: RunConfig, vocabulary: Sequence[str], validation: Sequence[Example], data: Path) -> None:
+    """Refuse validation none of whose labels can be given: nothing could be told from it.
+
+    Raises:
+        TrainingError: it is such a validation.
+    """
+    output = config.model.output
+    if not isinstance(output, ClassificationConfig | LabelsConfig) or not validation:
+        return
+    known = {normalise(answer) for answer in vocabulary}
+    asked = [e.answers if e.kind == "all_of" else (reference_answer(e),) for e in validation]
+    if not any(normalise(answer) in known for answers in asked for answer in answers):
+        raise TrainingError(
+            f"None of the labels of {data}/{SPLIT}.jsonl, for instance {asked[0][0]!r}, is among the {len(known):,} "
+            f"that training knows, for instance {vocabulary[0]!r}: labels are those of train.jsonl, the commonest "
+            f"{output.vocabulary:,} of them (model.output.vocabulary). Give both splits the same labels."
+        )
+
+
+def check_rates_of_encoders(config: RunConfig, encoders: Mapping[str, Encoder]) -> None:
+    """Refuse a rate for an encoder that is declared to stand still, before any stage.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for side, encoder in encoders.items():
+        for name, stage in _stages(config).items():
+            if stage.steps and stage.rates.get(side, 0.0) > 0.0 and not encoder.learns:
+                raise ConfigError(
+                    f"training.{name}.rates gives {side} a rate, and model.{side} is declared to stand still "
+                    f"(trainable is {encoder.trainable!r}). Set its trainable, or leave the rate out."
+                )
+
+
+def check_joint(config: RunConfig, questions: Sequence[Example]) -> None:
+    """Refuse joint training that would teach nothing: by weights that are the retriever's own scores, or from captions.
+
+    What a caption is learned from are other entries than its own, so none of those that are found is the right one.
+
+    Raises:
+        ConfigError: it is asked for.
+    """
+    if config.training.joint.steps and any(e.kind == "captions" for e in questions):
+        raise ConfigError(
+            "training.joint learns which entries are right from questions, and there are captions among what "
+            "model.output learns. Leave out model.output.captions, or the stage."
+        )
+    joint, kind = config.training.joint, config.model.fusion.kind
+    if joint.steps and "attention" in joint.objectives and kind not in _ATTENDING:
+        raise ConfigError(
+            f"training.joint.objectives has 'attention', and fusion {kind!r} weighs passages by their retrieval scores "
+            f"alone, which would teach themselves. Choose a fusion of {' or '.join(_ATTENDING)}, or the objective "
+            "'likelihood'."
+        )
+
+
+def _stages(config: RunConfig) -> dict[str, StageConfig]:
+    training = config.training
+    return {"match": training.match, "read": training.read, "joint": training.joint}
+
+
+def named_entries(examples: Sequence[Example], base: KnowledgeBase) -> list[Entry]:
+    """The entries of a base that examples name.
+
+    Raises:
+        TrainingError: the base lacks some.
+    """
+    names = sorted({entry_id for example in examples for entry_id in example.entries})
+    missing = [entry_id for entry_id in names if entry_id not in base]
+    if missing:
+        raise TrainingError(
+            f"The knowledge base {base.location} lacks {len(missing):,} of the {len(names):,} entries that the "
+            f"examples name, for instance {missing[0]!r}. Add them (`ravlm knowledge add`), or leave out --knowledge."
+        )
+    return [base.get(entry_id) for entry_id in names]

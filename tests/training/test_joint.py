@@ -1,0 +1,210 @@
+"""Retriever and reader together: what is read, what is right, who learns, and that a resume is exact."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from builders import passage
+from coloured_dataset import TINY
+from ravlm.errors import ConfigError
+from ravlm.model.folder import open_model
+from ravlm.records import Example
+from ravlm.retrieval.entity import EntityThenPassageRetriever
+from ravlm.retrieval.image import ImageIndex, Stamp
+from ravlm.retrieval.tfidf import TfidfIndex
+from ravlm.tensors import Encoded
+from ravlm.training.config import JointConfig, RunConfig, read_run_config
+from ravlm.training.joint import JointStage
+from ravlm.training.read import Reading
+from ravlm.training.relevance import Relevance
+from ravlm.training.run import train
+from ravlm.training.validation import ValidationQuestions
+
+WORDS = {"a": "Vaduz", "b": "Tirana", "c": "Vaduz", "d": "Skopje"}
+PASSAGES = [passage(f"The seat is {word}.", entry_id=entry_id) for entry_id, word in WORDS.items()]
+SETTINGS = {"steps": 1, "batch": 4, "entries": 2, "passages": 1}
+
+
+def example(answer: str, *entries: str, photo: str = "p") -> Example:
+    return Example(f"{answer}{entries}", (photo,), "Which seat?", "answers", answers=(answer,), entries=entries)
+
+
+def joint(trained: Path, examples: list[Example], own: str = "", **settings: object) -> JointStage:
+    """A stage of a small model, whose base is four entries with one picture each and one more of `a`."""
+    model = open_model(trained).model
+    retriever = model.knowledge_retriever
+    assert isinstance(retriever, EntityThenPassageRetriever)
+    width = model.visual_encoder.pooled_width
+    keys = np.eye(5, width, dtype=np.float32)
+    owners = [("a", "a1"), ("a", "a2"), ("b", "b1"), ("c", "c1"), ("d", "d1")]
+    retriever.replace_indexes(ImageIndex(keys, owners, Stamp("", "")), TfidfIndex(PASSAGES, {}))
+    pooled = torch.from_numpy(keys[:1] + 0.5 * keys[2:3])  # nearest to a1, then to b1
+    seen = Encoded(torch.zeros(1, 1, model.visual_encoder.width), torch.ones(1, 1, dtype=torch.bool), pooled)
+    reading = Reading(examples, torch.zeros(len(examples), dtype=torch.long), seen, pooled.numpy(), [[]], [own])
+    config = JointConfig(**(SETTINGS | settings))
+    return JointStage(model=model, retriever=retriever, reading=reading, settings=config)
+
+
+def entries_read(stage: JointStage) -> list[list[str]]:
+    asked = stage.asked(torch.Generator().manual_seed(0))
+    return [[hits[0].entry_id for hits in each] for each in asked.hits]
+
+
+def test_the_nearest_entries_are_read_and_the_right_one_where_it_is_known(trained: Path) -> None:
+    found = joint(trained, [example("Skopje", "d"), example("Tirana", "b")], gold=False)
+    assert [sorted(row) for row in entries_read(found)] == [["a", "b"], ["a", "b"]]
+    known = joint(trained, [example("Skopje", "d"), example("Tirana", "b")])
+    assert sorted(map(sorted, entries_read(known))) == [["a", "b"], ["a", "d"]]
+
+
+def test_a_photo_of_the_base_does_not_find_itself(trained: Path) -> None:
+    own = joint(trained, [example("Tirana", "b"), example("Tirana", "b")], own="a1", gold=False)
+    asked = own.asked(torch.Generator().manual_seed(0))
+    assert all(hit.image_id != "a1" for each in asked.hits for hits in each for hit in hits)
+    assert entries_read(own)[0][0] == "b"
+
+
+def test_right_is_who_is_named_else_who_states_the_answer() -> None:
+    relevance = Relevance(list("abcd"), PASSAGES)
+    rows = relevance.of([example("Vaduz", "a"), example("Vaduz"), example("vaduz!"), example("Vad"), example("?")])
+    assert rows.tolist() == [
+        [True, False, False, False],
+        [True, False, True, False],
+        [True, False, True, False],
+        [False] * 4,
+        [False] * 4,
+    ]
+
+
+def test_right_is_told_in_the_questions_language_where_the_entry_has_it() -> None:
+    chinese = passage("首都是瓦杜兹。", entry_id="a", ordinal=1, language="zh")
+    relevance = Relevance(["a", "b"], [*PASSAGES[:2], chinese])
+    vaduz, tirana = (replace(example(word), language="zh") for word in ("Vaduz", "Tirana"))
+    assert relevance.of([vaduz, tirana]).tolist() == [[False, False], [False, True]]
+
+
+@pytest.mark.parametrize("objective", ["injection", "marginal", "likelihood", "attention", "contrast"])
+@pytest.mark.parametrize("gold", [True, False])
+def test_every_objective_reaches_the_query_side(trained: Path, objective: str, gold: bool) -> None:
+    stage = joint(
+        trained, [example("Tirana", "b"), example("Skopje", "d")], objectives=[objective], gold=gold, entries=3
+    )
+    stage.loss(0, torch.Generator().manual_seed(0)).backward()
+    scale = stage.parts["retriever"][-1][0]
+    assert scale.grad is not None
+    assert float(scale.grad.abs()) > 0
+    gradients = [p.grad for p in stage.parts.parameters() if p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_the_plain_loss_alone_does_not_reach_it(trained: Path) -> None:
+    stage = joint(trained, [example("Tirana", "b"), example("Skopje", "d")], objectives=["likelihood"])
+    asked = stage.asked(torch.Generator().manual_seed(0))
+    stage.read(asked, injected=False)[0].backward()
+    assert stage.parts["retriever"][-1][0].grad is None
+    stage.read(asked, injected=True)[0].backward()
+    assert float(stage.parts["retriever"][-1][0].grad.abs()) > 0
+
+
+def test_a_fusion_without_weights_cannot_be_distilled_from(coloured: Path, tmp_path: Path) -> None:
+    settings = SMALL.replace("kind_of_fusion", "feature") + '\nobjectives = ["attention"]\n'
+    with pytest.raises(ConfigError, match="would teach themselves"):
+        train(configured(tmp_path, settings), coloured, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_eye_that_stands_still_cannot_learn(trained: Path, coloured: Path, tmp_path: Path) -> None:
+    still = f'[model.visual]\nkind = "pretrained"\nsource = "{trained}/visual"\n[training.joint]\nsteps = 2\n'
+    with pytest.raises(ConfigError, match="declared to stand still"):
+        train(configured(tmp_path, still + "rates = { visual = 0.001 }\n"), coloured, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+SMALL = (
+    TINY.replace("steps = 40", "steps = 4")
+    .replace("steps = 150", "steps = 4")
+    .replace("[model.fusion]", '[model.fusion]\nkind = "kind_of_fusion"')
+    .replace("checkpoint_every = 20", "checkpoint_every = 3")
+    + """
+[training.joint]
+steps = 5
+batch = 8
+"""
+)
+
+
+def configured(folder: Path, text: str) -> RunConfig:
+    (folder / "joint.toml").write_text(text.replace("kind_of_fusion", "attention"))
+    return read_run_config(folder / "joint.toml")
+
+
+STILL = "language = 0.0, fusion = 0.0"
+
+
+@pytest.mark.parametrize("rates", [f"{STILL}, output = 0.0", f"{STILL}, visual = 0.001"])
+def test_a_resume_is_exact_and_who_is_not_named_stands_still(coloured: Path, tmp_path: Path, rates: str) -> None:
+    config = configured(tmp_path, SMALL + f"rates = {{ {rates} }}\nrefresh = 2\n")
+
+    def stop(title: str, done: int, total: int) -> None:
+        if title == JointStage.title and done == 4:
+            raise KeyboardInterrupt
+
+    train(config, coloured, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, coloured, tmp_path / "parts", progress=stop)
+    train(config, coloured, tmp_path / "parts", resume=True)
+    for name in ("model.safetensors", "visual/model.safetensors", "index/image-keys.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    without = config.model_copy(update={"training": config.training.model_copy(update={"joint": JointConfig()})})
+    train(without, coloured, tmp_path / "before")
+    before, after = (open_model(tmp_path / name).model.state_dict() for name in ("before", "whole"))
+    moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    moved -= {"output_layer"} if "output" in rates else set()  # its temperature is fitted anew
+    also = {"visual_encoder", "output_layer"} if "visual" in rates else set()
+    assert moved == {"knowledge_retriever"} | also
+
+
+def test_a_model_goes_on_with_a_query_encoder(trained: Path, coloured: Path, tmp_path: Path) -> None:
+    going_on = '[model.retriever]\nquery = "residual"\n[training]\nprecision = "float32"\n'
+    going_on += "[training.match]\nsteps = 0\n[training.read]\nsteps = 0\n[training.joint]\nsteps = 2\nbatch = 8\n"
+    train(configured(tmp_path, going_on), coloured, tmp_path / "joined", start=trained)
+    before, after = open_model(trained), open_model(tmp_path / "joined")
+    assert after.vocabulary == before.vocabulary
+    assert after.config.retriever.query == "residual"
+    assert after.config.visual == before.config.visual
+    assert [
+        row["stage"] for row in json.loads((tmp_path / "joined" / "config.json").read_text())["training"]["curve"]
+    ] == ["joint"]
+    others = going_on.replace("[training]", "[model.fusion]\nwidth = 64\n[training]", 1)
+    with pytest.raises(ConfigError, match="made of other parts") as refused:
+        train(configured(tmp_path, others), coloured, tmp_path / "other", start=trained)
+    assert "model.fusion" in str(refused.value)
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_eye_that_crops_learns_in_both_stages(coloured: Path, tmp_path: Path) -> None:
+    eye = '[model.visual]\nkind = "timm"\narchitecture = "test_resnet"\nimage_size = 32\n'
+    rates = "steps = 2\nbatch = 8\nrates = { visual = 0.001 }\n"
+    stages = f"[training.match]\nsteps = 0\n[training.read]\n{rates}[training.joint]\n{rates}"
+    report = train(configured(tmp_path, f"{eye}[training]\n{stages}"), coloured, tmp_path / "model")
+    assert [row["stage"] for row in report.curve] == ["read", "joint"]
+
+
+def test_validation_is_asked_of_what_is_retrieved_then(
+    coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(shutil.copytree(coloured, tmp_path / "data"))
+    (data / "val.jsonl").write_text("".join((data / "test.jsonl").read_text().splitlines(keepends=True)[:6]))
+    searched: list[int] = []
+    find = ValidationQuestions.find
+    monkeypatch.setattr(ValidationQuestions, "find", lambda asked: (searched.append(1), find(asked))[1])
+    text = SMALL.replace("steps = 5", "steps = 2") + "validate_every = 1\n"
+    report = train(configured(tmp_path, text), data, tmp_path / "model")
+    told = [row["step"] for row in report.curve if row["stage"] == "joint" and "validation" in row]
+    assert told == [0, 1, 2]
+    assert len(searched) == 1 + len(told) + 1  # made, at each validation, and when confidence is fitted
