@@ -17,11 +17,16 @@ from ravlm.answering.occlusion import GREY, question_words, without
 from ravlm.errors import QuestionError
 from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.classification import ClassificationHead
+from ravlm.heads.regression import RegressionHead
+from ravlm.heads.units import UnitScale
 from ravlm.model.build import FUSIONS
+from ravlm.records import Decoded
+from ravlm.retrieval.queries.terms import term_spans
 from ravlm.retrieval.regions import middle_box
 from ravlm.safe.images import read_image
 
 QUESTION = "What is the capital here?"
+GRAMS = UnitScale.of("g", [0.0, 0.1, 1.5, 3.2, 4.9, 13.0])
 
 
 def test_all_attribution_goes_to_the_passage_that_is_read():
@@ -98,13 +103,54 @@ def test_modalities_stand_beside_their_weights():
     assert len(found.passage_weights) == len(found.answer.hits) == 7
 
 
-def test_the_key_term_is_the_word_with_the_largest_effect():
+def test_the_key_term_is_the_content_word_with_the_largest_drop():
     found = explain(made_answerer(), picture(), QUESTION)
     assert found.key_term is not None
     assert (found.key_term.word, found.key_term.asked) == ("capital", "What is the here?")
     assert found.key_term.effect.drop == pytest.approx(0.45)
     assert [QUESTION[slice(*word.span)] for word in found.words] == ["What", "is", "the", "capital", "here"]
     assert explain(made_answerer(), picture(), "?!").key_term is None
+    nothing_drops = explain(made_answerer(), picture(), "Which rivers has it?")
+    assert [word.effect.drop for word in nothing_drops.words] == [0.0] * 4
+    assert nothing_drops.key_term is None
+
+
+def test_a_word_that_asks_is_no_key_term_whatever_it_drops(monkeypatch):
+    monkeypatch.setattr(module, "term_spans", lambda text: [span for span in term_spans(text) if span[0] != 12])
+    found = explain(made_answerer(), picture(), QUESTION)
+    assert {word.word: word.effect.drop for word in found.words}["capital"] == pytest.approx(0.45)
+    assert found.key_term is None
+
+
+def test_a_word_without_which_it_is_surer_is_no_key_term():
+    answerer = made_answerer()
+    read = answerer.model.output_layer.forward
+
+    def doubtful(fused, knowledge, batch):
+        p = read(fused, knowledge, batch)
+        return [(q * (0.6 if "rivers" in asked else 1), at) for (q, at), asked in zip(p, batch.questions, strict=True)]
+
+    answerer.model.output_layer.forward = doubtful
+    found = explain(answerer, picture(), "Which rivers has the capital?")
+    drops = {word.word: word.effect.drop for word in found.words}
+    assert (drops["rivers"], drops["capital"]) == (pytest.approx(-0.36), pytest.approx(0.27))
+    assert found.key_term is not None
+    assert found.key_term.word == "capital"
+
+
+def test_numbers_within_the_layers_tolerance_are_the_same_answer():
+    head = RegressionHead(width=8, units=(GRAMS,), tolerance=0.1)
+    answerer = made_answerer()
+    answerer.model.output_layer.same = head.same
+    answerer.model.output_layer.decode = lambda prediction, knowledge: [
+        Decoded(text, p, False, (), ((text, p),))
+        for p, _ in prediction
+        for text in ["9.91 g" if p > 0.8 else "9.89 g" if p > 0.4 else "5 g"]
+    ]
+    found = explain(answerer, picture(), QUESTION)
+    image, _, knowledge = (m.effect for m in found.modalities)
+    assert (found.answer.text, image.text, knowledge.text) == ("9.91 g", "9.89 g", "5 g")
+    assert (image.changed, knowledge.changed) == (False, True)
 
 
 def test_no_more_is_known_of_an_answer_than_its_alternatives_tell():
@@ -162,7 +208,7 @@ def test_every_fusion_and_either_output_layer_is_explained(kind, closed):
     answerer.model.output_layer = head.eval()
     found = explain(answerer, picture(), QUESTION)
     told = effects(asdict(found))
-    assert len(told) == 3 + 1 + 2 + 5 + 49 + 5 + 1
+    assert len(told) == 3 + 1 + 2 + 5 + 49 + 5 + (found.key_term is not None)
     assert all(-1e-6 <= effect["probability"] <= 1 + 1e-6 for effect in told)
     assert found.probability == pytest.approx(found.answer.confidence, abs=1e-6)
     assert {m.weight is None for m in found.modalities} == {not found.answer.weights}
@@ -188,7 +234,8 @@ def explained(trained, coloured):
 
 def test_without_a_word_it_is_what_asking_so_gives(explained):
     answerer, shown, found = explained
-    assert abs(found.key_term.effect.drop) == max(abs(word.effect.drop) for word in found.words) > 0.01
+    assert max(abs(word.effect.drop) for word in found.words) > 0.01
+    assert found.key_term is None or found.key_term.word == "keeps"
     for word in found.words:
         asked = answerer.ask(shown, word.asked, "en")
         assert (asked.text, asked.confidence) == (word.effect.text, pytest.approx(word.effect.confidence, abs=1e-5))
@@ -240,8 +287,9 @@ def effects(found):
 def test_an_explanation_is_json(explained):
     _, _, found = explained
     written = json.loads(json.dumps(asdict(found), allow_nan=False))
-    assert written["key_term"]["word"] == found.key_term.word
-    assert len(effects(written)) == 3 + 1 + 2 + len(found.passages) + 49 + len(found.words) + 1
+    assert [word["word"] for word in written["words"]] == [word.word for word in found.words]
+    count = 3 + 1 + 2 + len(found.passages) + 49 + len(found.words) + (found.key_term is not None)
+    assert len(effects(written)) == count
     assert all(e["drop"] == pytest.approx(found.probability - e["probability"]) for e in effects(written))
 
 

@@ -14,7 +14,7 @@ WHITE = Image.new("RGB", (70, 70), "white")
 def regions(drops, size=(70, 70), exact=True):
     side = round(len(drops) ** 0.5)
     return [
-        WithoutRegion(c.row, c.column, c.box, c.covered, Effect(0.5, exact, drop, "x", 0.5, False, "e"))
+        WithoutRegion(c.row, c.column, c.box, c.covered, Effect(0.5, exact, drop, "x", 0.5, False, "e", False))
         for c, drop in zip(cells(size, side), drops, strict=True)
     ]
 

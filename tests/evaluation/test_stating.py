@@ -44,6 +44,7 @@ STATED = [
     (number(1945), "In 1945."),
     (example("Iran", "Iraq", kind="all_of"), "Iraq, Syria and Iran are near."),
     (example("right", kind="choice", choices=("left", "right")), "One keeps to the right."),
+    (example("a dog", "a puppy", kind="captions"), "A puppy, asleep."),
 ]
 AS_SUBSTRING_ALONE = [
     (example("Oslo"), "The Oslofjord is long."),
@@ -73,7 +74,6 @@ NOT_AT_ALL = [
     (example("Iran", "Iraq", kind="all_of"), "Iran alone."),
     (example(kind="all_of"), "Iran alone."),
     (example("left", kind="choice", choices=("left", "right")), "One keeps to the right."),
-    (example("a dog", kind="captions"), "a dog"),
 ]
 
 

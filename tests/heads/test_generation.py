@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ from ravlm.heads.calibration import Validated, calibrate
 from ravlm.heads.generation import GenerationHead, TokenTargets
 from ravlm.heads.generation_decoder import compact_decoder
 from ravlm.heads.generation_text import AnswerTokenizer
+from ravlm.heads.likelihood import Likelihood, likelihoods
 from ravlm.model.decoders import pretrained_decoder
 from ravlm.protocols import OutputLayer
 from ravlm.records import Example, Support
@@ -271,6 +272,48 @@ def test_calibration_sees_the_texts_found_and_all_others():
     assert [d.text for d in head.decode(prediction, found)] == [d.text for d in best]
 
 
+@pytest.mark.parametrize("temperature", [1.0, 2.5, 0.4])
+def test_a_given_answer_is_as_likely_as_it_was_decoded(temperature):
+    head, (fused, found, batch) = made(), setting()
+    head.set_calibration(temperature=temperature)
+    prediction = head(fused, found, batch)
+    for b, decoded in enumerate(head.decode(prediction, found)):
+        assert decoded.text
+        for text, probability in decoded.alternatives:
+            (likely, exact) = astuple(likelihoods(head, prediction, found, f" {text}. ")[b])
+            assert (likely, exact) == (pytest.approx(probability, rel=1e-4, abs=0), True)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_an_answer_that_no_beam_finds_is_read_by_the_decoder(temperature):
+    """The same number as one beam more would give it: its tokens' product, among the texts found and the rest."""
+    head, (fused, found, batch) = made(), setting()
+    head.set_calibration(temperature=temperature)
+    prediction = head(fused, found, batch)
+    outcomes = [row.outcomes(1.0) for row in head._written(prediction, found)]
+    spelled = head.log_likelihood(prediction, targets("Lutz", "Lutz")).double().exp()
+    for b, likely in enumerate(head.likelihoods(prediction, found, "LUTZ")):
+        assert normalise("Lutz") not in outcomes[b]
+        p = float(spelled[b])
+        others = [q for key, q in outcomes[b].items() if key is not None]
+        whole = sum(q ** (1 / temperature) for q in [*others, p, 1 - sum(others) - p])
+        expected = pytest.approx(p ** (1 / temperature) / whole, rel=1e-4, abs=0)
+        assert (likely.probability, likely.exact) == (expected, True)
+
+
+def test_what_can_not_be_written_is_not_likely_and_what_can_be_copied_alone_is_bounded():
+    head, (fused, found, batch) = made(), setting()
+    prediction = head(fused, found, batch)
+    rest = [row.outcomes(1.0)[None] for row in head._written(prediction, found)]
+    assert head.likelihoods(prediction, found, "Mudtown " * 9) == [Likelihood(0.0)] * 2
+    assert head.likelihoods(prediction, found, "") == head.likelihoods(prediction, found, "?!") == [Likelihood(0.0)] * 2
+    unknown = "Ωмега"
+    assert TOKENS.encode(unknown) == []
+    left = [astuple(one) for one in head.likelihoods(prediction, found, unknown)]
+    assert left == [(pytest.approx(p), False) for p in rest]
+
+
 def learn(head, evidence, rows, examples, steps=60):
     """Train a head alone over random vectors of questions and tokens that know their neighbours."""
     finder = AnswerWriter(head)
@@ -374,3 +417,15 @@ def test_answers_longer_than_the_decoder_and_words_beyond_its_vocabulary_are_ref
     small = compact_decoder(more, width=16, heads=2)
     with pytest.raises(ConfigError, match=f"of {TOKENS.size} tokens"):
         GenerationHead(width=WIDTH, decoder=small, tokens=TOKENS)
+
+
+def test_the_likelihood_of_a_row_is_the_product_over_its_tokens_and_an_empty_answer_has_none():
+    fused, found, batch = setting()
+    head = made()
+    prediction = head(fused, found, batch)
+    both = targets("Fredville", "")
+    first = TokenTargets(both.ids, both.mask & torch.tensor([[True], [False]]))
+    likelihood = head.log_likelihood(prediction, both)
+    assert float(likelihood[1]) == torch.finfo(torch.float32).min
+    tokens = int(first.mask.sum())
+    assert float(-likelihood[0]) == pytest.approx(float(head.loss(prediction, first)) * tokens, rel=1e-5)

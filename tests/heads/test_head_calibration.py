@@ -11,20 +11,28 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from ravlm.heads.calibration import Observed, Validated, calibrate, fit_temperature, negative_log_likelihood
+from ravlm.heads.calibration import (
+    Answered,
+    Observed,
+    Validated,
+    calibrate,
+    fit_temperature,
+    fit_widening,
+    negative_log_likelihood,
+)
 from ravlm.heads.classification import ClassificationHead, ClassPrediction
 from ravlm.heads.multilabel import MultiLabelHead
 from ravlm.heads.targets import LabelTargets, Targets
 from ravlm.records import Example
 
 
-def observed(logits, label, residuals=()):
+def observed(logits, label):
     right = torch.nn.functional.one_hot(label, logits.shape[1]).bool()
-    return Observed(logits, right, torch.tensor(residuals))
+    return Observed(logits, right)
 
 
-def of_numbers(residuals):
-    return Observed(torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.bool), torch.tensor(residuals))
+def answered(p, right):
+    return Answered(torch.tensor(p, dtype=torch.float64).log(), torch.tensor(right, dtype=torch.bool), torch.zeros(0))
 
 
 def sampled(temperature, n=4000, c=5, seed=0):
@@ -64,23 +72,47 @@ def test_logits_that_are_scaled_have_a_temperature_that_is(factor):
 
 def test_two_outcomes_with_one_margin_have_a_closed_form():
     right = torch.tensor([True] * 8 + [False] * 2)
-    seen = Observed(torch.tensor([[3.0, 0.0]]).repeat(10, 1), torch.stack([right, ~right], 1), torch.zeros(0))
+    seen = Observed(torch.tensor([[3.0, 0.0]]).repeat(10, 1), torch.stack([right, ~right], 1))
     assert fit_temperature(seen) == pytest.approx(3.0 / math.log(8 / 2), rel=1e-4)
 
 
-def test_of_numbers_it_is_the_mean_of_the_residuals():
-    assert fit_temperature(of_numbers([0.5, 1.0, 4.5])) == pytest.approx(2.0, rel=1e-4)
+def test_the_widening_of_numbers_is_the_mean_of_the_residuals_and_before_any_was_seen_1():
+    residuals = torch.tensor([0.5, 1.0, 4.5])
+    assert fit_widening(residuals) == pytest.approx(2.0, rel=1e-4)
+    assert 1.0 < fit_widening(residuals, variance=0.1) < 1.5
+    assert fit_widening(torch.zeros(0)) == 1.0
+
+
+def test_of_whole_answers_with_one_probability_it_has_a_closed_form():
+    seen = answered([0.1] * 10, [True] * 8 + [False] * 2)  # c = 0.1^T = 0.8
+    assert fit_temperature(seen) == pytest.approx(math.log(0.8) / math.log(0.1), rel=1e-4)
+    expected = -(8 * math.log(0.1**2) + 2 * math.log(1 - 0.1**2)) / 10
+    assert negative_log_likelihood(seen, 2.0) == pytest.approx(expected)
+
+
+@given(st.floats(0.2, 5.0))
+@settings(max_examples=20, deadline=None)
+def test_of_whole_answers_it_undoes_what_made_their_probabilities_too_small_or_large(temperature):
+    rng = np.random.default_rng(0)
+    honest = rng.uniform(0.05, 0.95, size=3000)
+    right = rng.uniform(size=3000) < honest
+    assert fit_temperature(answered(honest ** (1 / temperature), right)) == pytest.approx(temperature, rel=0.06)
+
+
+@pytest.mark.parametrize(("p", "right"), [([1.0, 0.5], [False, True]), ([1e-300, 0.5], [True, False])])
+def test_a_whole_answer_that_left_no_doubt_and_was_wrong_or_no_hope_and_was_right_leaves_a_finite_likelihood(p, right):
+    assert all(math.isfinite(negative_log_likelihood(answered(p, right), t)) for t in (0.02, 1.0, 50.0))
 
 
 def test_probabilities_of_several_right_outcomes_are_added():
-    seen = Observed(torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([[True, True, False]]), torch.zeros(0))
+    seen = Observed(torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([[True, True, False]]))
     p = torch.tensor([2.0, 1.0, 0.0]).div(1.5).softmax(0)
     assert negative_log_likelihood(seen, 1.5) == pytest.approx(-math.log(float(p[0] + p[1])))
 
 
 def test_a_variance_before_anything_was_seen_leaves_doubt_where_all_is_right() -> None:
     logits = torch.tensor([[2.0, 0.0]] * 10)
-    observed = Observed(logits, torch.tensor([[True, False]] * 10), torch.zeros(0))
+    observed = Observed(logits, torch.tensor([[True, False]] * 10))
     assert fit_temperature(observed) < 0.2
     t = fit_temperature(observed, variance=1.0)
     at_the_minimum = 2 / t * torch.sigmoid(torch.tensor(-2 / t)).item() + math.log(t) / 10
@@ -92,7 +124,7 @@ def test_it_stays_within_its_bounds_and_is_1_where_nothing_was_seen():
     assert 0.02 <= fit_temperature(sure) < 0.03
     never = observed(torch.tensor([[5.0, 0.0]]), torch.tensor([1]))
     assert 40 < fit_temperature(never) <= 50
-    assert fit_temperature(of_numbers([])) == 1.0
+    assert fit_temperature(answered([], [])) == 1.0
 
 
 def test_what_was_given_no_probability_is_as_if_it_had_the_least_and_no_right_outcome_is_refused():

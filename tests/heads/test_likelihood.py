@@ -11,7 +11,7 @@ from test_regression import says as number_says
 
 from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.classification import ClassificationHead, ClassPrediction
-from ravlm.heads.likelihood import Likelihood, among, likelihoods
+from ravlm.heads.likelihood import Likelihood, among, likelihoods, same_answer
 from ravlm.heads.multilabel import MultiLabelHead
 from ravlm.heads.regression import RegressionHead
 from ravlm.records import Decoded, Wanted
@@ -78,11 +78,11 @@ def test_of_a_set_of_labels_it_is_the_sets_own(logits, temperature):
     head = MultiLabelHead(width=4, vocabulary=NAMES)
     head.set_calibration(temperature=temperature)
     prediction = ClassPrediction(torch.tensor([logits]))
-    every = all_sets([z / temperature for z in logits])
+    every = all_sets(logits)
     for members, p in every.items():
         if members:
             likely = head.likelihoods(prediction, UNREAD, ", ".join(NAMES[i] for i in members))
-            assert one(likely) == pytest.approx(p, rel=1e-3, abs=1e-7)
+            assert one(likely) == pytest.approx(p**temperature, rel=1e-3, abs=1e-7)
     assert head.likelihoods(prediction, UNREAD, "Oslo, Iran") == [Likelihood(0.0)]  # never in this order
     assert head.likelihoods(prediction, UNREAD, "Atlantis") == [Likelihood(0.0)]
 
@@ -93,11 +93,27 @@ def test_of_a_number_it_is_the_mass_within_tolerance(location, scale, temperatur
     head.set_calibration(temperature=temperature)
     prediction = number_says(location, scale, units=(0.5, 0.0))
     (decoded,) = head.decode(prediction, UNREAD)
-    for text, p in decoded.alternatives:
-        assert one(head.likelihoods(prediction, UNREAD, text)) == pytest.approx(p, abs=1e-4)
+    assert one(head.likelihoods(prediction, UNREAD, decoded.text)) == pytest.approx(decoded.confidence, abs=1e-4)
+    for quantity in head.quantities(prediction)[0]:
+        likely = one(head.likelihoods(prediction, UNREAD, quantity.text))
+        assert likely == pytest.approx(quantity.probability**temperature, abs=1e-4)
     far = number_says(location + 40 * scale, scale, units=(0.5, 0.0))
     assert head.likelihoods(far, UNREAD, decoded.text)[0].probability <= decoded.confidence
     assert head.likelihoods(prediction, UNREAD, "3 miles") == [Likelihood(0.0)]
+
+
+def test_answers_are_the_same_in_other_words_or_within_tolerance():
+    numbers = RegressionHead(width=10, units=(GRAMS, YEARS), tolerance=0.1)
+    for first, second, same in [
+        ("9.91 g", "9.89 g", True),
+        ("3.0 g", "3.29 g", True),
+        ("3.0 g", "3.31 g", False),
+        ("9.91 g", "9.91", False),  # a year
+        ("9.91 g", "much", False),
+    ]:
+        assert same_answer(numbers, first, second) == same
+    for first, second, same in [("Oslo", "the OSLO!", True), ("9.91 g", "9.89 g", False), ("?", "!", False)]:
+        assert same_answer(candidates(), first, second) == same
 
 
 def test_a_head_that_says_no_more_is_taken_by_its_alternatives():

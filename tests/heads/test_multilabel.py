@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, log_expit
 
+from ravlm.evaluation.calibration import expected_calibration_error
+from ravlm.heads.calibration import Validated, calibrate
 from ravlm.heads.classification import ClassPrediction
 from ravlm.heads.multilabel import MultiLabelHead, likeliest_sets
 from ravlm.heads.targets import LabelTargets
+from ravlm.records import Example
 
 LOGITS = st.lists(st.floats(-8, 8).map(lambda z: round(z, 3)), min_size=1, max_size=9)
 NAMES = ["Iran", "Georgia", "Trinidad and Tobago", "Oslo"]
@@ -75,17 +78,38 @@ def test_no_label_is_no_answer_and_what_would_have_been_said_is_never_empty():
     assert all(text for text, _ in answer.alternatives)
 
 
-def test_the_temperature_divides_the_logits():
+def test_the_whole_set_is_right_or_not_and_one_with_a_label_unknown_is_wrong():
     one = head()
-    one.set_calibration(temperature=2.0)
-    assert decode([1.0, -2.0, 0.5, -3.0], one) == decode([0.5, -1.0, 0.25, -1.5])
+    one.set_calibration(temperature=3.0)  # from before: it does not count
+    examples = [
+        Example("q", (), "?", "answers", answers=answers) for answers in (("Iran",), ("Georgia",), ("Atlantis",))
+    ]
+    logits = torch.tensor([[1.0, -2.0, -0.5, -3.0]] * 3)
+    labels = LabelTargets(torch.tensor([[True, False, False, False], [False, True, False, False], [False] * 4]))
+    seen = one.observe(Validated(ClassPrediction(logits), labels, read(["x"]), examples))
+    assert seen.right.tolist() == [True, False, False]
+    assert seen.log_probability.exp().tolist() == pytest.approx([all_sets([1.0, -2.0, -0.5, -3.0])[0,]] * 3)
+    assert len(seen.residuals) == 0
 
 
-def test_each_label_is_an_outcome_of_its_own():
-    logits, labels = torch.tensor([[0.5, -1.0, 2.0, -3.0]] * 2), torch.tensor([[True, False, False, True], [False] * 4])
-    seen = head().observed(ClassPrediction(logits), LabelTargets(labels), read(["x"]))
-    nll = (seen.logits.logsumexp(1) - seen.logits.masked_fill(~seen.right, -math.inf).logsumexp(1)).sum()
-    assert float(nll) == pytest.approx(float(head().loss(ClassPrediction(logits), LabelTargets(labels))))
+@pytest.mark.parametrize("power", [0.2, 3.0])
+def test_calibrating_a_head_that_is_too_unsure_or_too_sure_makes_its_confidence_true(power):
+    rng, n = np.random.default_rng(0), 600
+    z = np.abs(rng.normal(1.0, 1.0, size=(n, 4))) * np.array([1, -1, -1, -1])
+    true = rng.uniform(size=n) < expit(np.abs(z)).prod(1) ** power  # each label counts for so many
+    examples = [Example("q", (), "?", "answers", answers=("Iran" if ok else "Oslo",)) for ok in true]
+    prediction = ClassPrediction(torch.tensor(z, dtype=torch.float32))
+    given_ = Validated(prediction, LabelTargets(torch.zeros(n, 4, dtype=torch.bool)), read(["x"]), examples)
+    one = head()
+
+    def ece():
+        decoded = one.decode(prediction, read(["x"]))
+        right = [one.judge(example, answer) for example, answer in zip(examples, decoded, strict=True)]
+        return expected_calibration_error([answer.confidence for answer in decoded], right)
+
+    before = ece()
+    calibrate(one, lambda: [given_])
+    assert ece() < before / 2
 
 
 def test_training_begins_with_one_label_expected_in_all():

@@ -1,10 +1,13 @@
 """Output layers by their settings: what is refused, all faults at once, before anything loads."""
 
+import json
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from transformers import PreTrainedTokenizerFast
 
+from builders import tokenizer
 from ravlm.errors import ConfigError
 from ravlm.model.output_config import OutputConfig
 from ravlm.training.config import read_run_config
@@ -44,7 +47,7 @@ def test_faults_of_all_parts_are_told_together(tmp_path):
     told = refusal(
         tmp_path,
         '[model.visual]\nkind = "timm"\narchitecture = "resnet5O"\n[model.fusion]\nwidth = 90\n[model.output]\n'
-        'kind = "generation"\nbeem = 2\n[training.read]\nsteps = 0\n',
+        'kind = "generation"\nbeem = 2\n[training.read]\nsteps = -1\n',
     )
     assert "has 4 faults" in told
     assert "model.output.beem: there is no such setting here, only risk, delta, kind, longest, beams," in told
@@ -82,8 +85,53 @@ def test_a_decoder_is_looked_at_before_it_is_loaded(tmp_path):
     assert "There is no model" in refusal(tmp_path, output.format(tmp_path / "nowhere"))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     assert "holds a 'bert'; a 'gpt2' can be used" in refusal(tmp_path, output.format(tmp_path))
-    (tmp_path / "config.json").write_text('{"model_type": "gpt2", "n_positions": 48}')
-    assert "longest is 64 tokens; the decoder has 48 places" in refusal(tmp_path, output.format(tmp_path))
-    (tmp_path / "config.json").write_text('{"model_type": "gpt2", "n_positions": 64}')
+    words = tokenizer()
+    PreTrainedTokenizerFast(tokenizer_object=words).save_pretrained(tmp_path)
+    size = words.get_vocab_size()
+    right = {"model_type": "gpt2", "n_positions": 64, "vocab_size": size, "eos_token_id": size - 1}
+    wrong = {
+        "longest is 64 tokens; the decoder has 48 places": {"n_positions": 48},
+        "its embeddings are not tied": {"tie_word_embeddings": False},
+        f"eos_token_id is {size}, which is none of its {size} tokens": {"eos_token_id": size},
+        "eos_token_id is None": {"eos_token_id": None},
+        f"eos_token_id is 50256, which is none of its {size} tokens": {"eos_token_id": 50_256},
+        f"its tokeniser has {size} tokens, and the decoder {size - 1}": {"vocab_size": size - 1, "eos_token_id": 0},
+    }
+    for told, change in wrong.items():
+        (tmp_path / "config.json").write_text(json.dumps(right | change))
+        refused = refusal(tmp_path, output.format(tmp_path))
+        assert "has 1 fault:" in refused
+        assert told in refused
+    (tmp_path / "config.json").write_text(json.dumps(right))
     (tmp_path / "right.toml").write_text(output.format(tmp_path))
     assert read_run_config(tmp_path / "right.toml").model.output.kind == "generation"
+    for path in tmp_path.glob("tokenizer*"):
+        path.unlink()
+    every = right | {"n_positions": 48, "tie_word_embeddings": False, "eos_token_id": -1}
+    (tmp_path / "config.json").write_text(json.dumps(every))
+    refused = refusal(tmp_path, output.format(tmp_path) + "beams = 0\n")
+    assert "has 5 faults" in refused
+    assert "has no tokeniser that can be read" in refused
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("delta = 0.1\nmax_span = 0", ["max_span", "there is no risk"]),
+        ("delta = 0.1\nrisk = 3.0", ["output.risk"]),  # it is there, though refused
+        ('kind = "generation"\nrevision = "x"\ndelta = 0.1', ["there is no decoder", "there is no risk"]),
+        ('kind = "generation"\nrevision = "x"\nlongest = 1', ["there is no decoder", "longest"]),
+        ('kind = "generation"\nheads = 7\nlongest = 1', ["the decoder's 7 heads", "longest"]),
+        ('kind = "generation"\nheads = 7\nrevision = "x"', ["the decoder's 7 heads", "there is no decoder"]),
+        ('kind = "generation"\nheads = 0', ["output.heads"]),
+        ('kind = "generation"\ndecoder = 3\nheads = 2', ["output.decoder", "layers and heads of its own"]),
+        ('kind = "classification"\nrevision = "x"', ["output.revision"]),
+        ('kind = "generatoin"\nrevision = "x"', ["did you mean 'generation'"]),
+    ],
+)
+def test_contradictions_are_told_once_beside_what_is_wrong_by_itself(tmp_path, output, told):
+    width = 90 if "heads = 0" in output else 92  # 90 is no multiple of the default's 4 heads
+    refused = refusal(tmp_path, f"[model.fusion]\nwidth = {width}\n[model.output]\n{output}\n")
+    assert f"has {len(told)} fault{'s' * (len(told) > 1)}:" in refused
+    for part in told:
+        assert part in refused

@@ -202,3 +202,25 @@ def test_a_model_keeps_its_heads_calibration_below_its_own_names(case):
 def test_no_temperature_and_no_threshold_are_refused(case, wrong):
     with pytest.raises(ValueError, match="can't be set"):
         case[0].set_calibration(**wrong)
+
+
+def test_the_likelihood_of_each_row_is_what_its_loss_is_made_of(case):
+    head, targets = case
+    found = read(TEXTS, b=3)
+    fused, batch = asked(found)
+    prediction = head(fused, found, batch)
+    likelihood = head.log_likelihood(prediction, targets(found, 0))
+    assert likelihood.shape == (3,)
+    whole = head.loss(prediction, targets(found, 0))
+    assert float(-likelihood.mean()) == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_what_cannot_be_said_has_no_likelihood(case):
+    head, targets = case
+    found = read(TEXTS, b=2)
+    fused, batch = asked(found)
+    unknown = targets(found, -1)
+    if isinstance(unknown, Targets):
+        unknown = replace(unknown, right=torch.zeros_like(unknown.right))
+    likelihood = head.log_likelihood(head(fused, found, batch), unknown)
+    assert likelihood.tolist() == [torch.finfo(torch.float32).min] * 2

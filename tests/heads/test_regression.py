@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ravlm.heads.calibration import fit_temperature
+from ravlm.evaluation.calibration import expected_calibration_error
+from ravlm.heads.calibration import Validated, calibrate
 from ravlm.heads.regression import NumberPrediction, RegressionHead, laplace_below
 from ravlm.heads.targets import NumberTargets
 from ravlm.heads.units import UnitScale, standardise
@@ -154,34 +155,97 @@ def test_a_number_too_far_to_be_one_is_not_believed():
 
 @given(st.floats(-3, 3), st.floats(0.01, 3))
 @settings(deadline=None)
-def test_the_temperature_moves_no_answer_and_what_is_within_gets_less_likely(location, scale):
+def test_the_temperature_moves_no_answer_and_above_1_makes_less_sure(location, scale):
     one, seen = head(GRAMS, PEOPLE), []
     for temperature in (0.5, 1.0, 2.0):
         one.set_calibration(temperature=temperature)
         (answer,) = one.decode(says(location, scale, units=(1.0, 0.0)), read(["x"]))
         seen.append((answer.text, answer.confidence))
     assert len({text for text, _ in seen}) == 1
-    assert seen[0][1] >= seen[1][1] >= seen[2][1]
+    assert seen[0][1] == pytest.approx(seen[1][1] ** 0.5)
+    assert seen[2][1] == pytest.approx(seen[1][1] ** 2)
 
 
-def test_the_temperature_multiplies_the_scale():
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0, 20.0])
+def test_alternatives_are_never_likelier_than_the_answer_and_never_have_more_than_it_leaves(temperature):
+    one = head(*(UnitScale.of(name, [1.0, 2.0, 5.0]) for name in ("a", "b", "c")))
+    prediction = says(0.3, scale=0.4, units=(0.2, 0.1, 0.0))
+    plain = one.decode(prediction, read(["x"]))[0].alternatives
+    one.set_calibration(temperature=temperature)
+    (answer,) = one.decode(prediction, read(["x"]))
+    (_, c), *others = answer.alternatives
+    assert c == answer.confidence
+    assert all(p <= c for _, p in others)
+    assert sum(p for _, p in others) <= 1 - c + 1e-12
+    assert others[0][1] / others[1][1] == pytest.approx(plain[1][1] / plain[2][1])
+
+
+def test_the_widening_multiplies_the_interval_alone():
     one = head(GRAMS)
     ((wide,),) = one.quantities(says(0.3, scale=0.4, units=(0.0,)))
-    one.set_calibration(temperature=2.0)
+    ((narrow,),) = one.quantities(says(0.3, scale=0.2, units=(0.0,)))
+    one.set_widening(2.0)
     ((same,),) = one.quantities(says(0.3, scale=0.2, units=(0.0,)))
-    assert [same.probability, same.low, same.high] == pytest.approx([wide.probability, wide.low, wide.high], rel=1e-5)
+    assert [same.low, same.high] == pytest.approx([wide.low, wide.high], rel=1e-5)
+    assert same.probability == narrow.probability != wide.probability
+    with pytest.raises(ValueError, match="widening 0"):
+        one.set_widening(0.0)
 
 
-def test_the_temperature_of_one_unit_is_the_mean_residual_and_of_more_also_that_of_the_units():
-    y, unit = torch.tensor([0.1, 3.2, 13.0]), torch.zeros(3, dtype=torch.long)
-    prediction = NumberPrediction(torch.zeros(3, 1), torch.zeros(3, 1), torch.full((3, 1), 0.25))
-    seen = head(GRAMS).observed(prediction, NumberTargets(y, unit), read(["x"]))
-    residuals = [abs(GRAMS.standardise(v)) / 0.25 for v in y.tolist()]
-    assert fit_temperature(seen) == pytest.approx(np.mean(residuals), rel=1e-3)
-    two = NumberPrediction(torch.tensor([[9.0, 0.0]] * 3), torch.zeros(3, 2), torch.full((3, 2), 0.25))
-    unsure = head().observed(two, NumberTargets(y, torch.tensor([0, 1, -1])), read(["x"]))
-    assert unsure.logits.shape == (2, 2)
-    assert unsure.right.tolist() == [[True, False], [False, True]]
+def test_what_is_observed_is_the_given_answer_right_or_not_and_how_far_numbers_were_off():
+    y, unit = torch.tensor([0.1, 3.2, 13.0]), torch.tensor([0, 0, -1])
+    prediction = NumberPrediction(
+        torch.tensor([[9.0, 0.0]] * 3), torch.full((3, 2), GRAMS.standardise(3.2)), torch.full((3, 2), 0.25)
+    )
+    examples = [number(0.1, "g"), number(3.2, "g"), number(3.2, "parsec")]  # the third's unit is none of the head's
+    one = head()
+    one.set_calibration(temperature=7.0)  # from before: it does not count
+    seen = one.observe(Validated(prediction, NumberTargets(y, unit), read(["x"]), examples))
+    assert seen.right.tolist() == [False, True, False]
+    assert seen.log_probability.exp().tolist() == pytest.approx([q[0].probability for q in one.quantities(prediction)])
+    off = abs(GRAMS.standardise(0.1) - GRAMS.standardise(3.2)) / 0.25
+    assert seen.residuals.tolist() == pytest.approx([off, 0.0], rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("factor", [0.2, 4.0])
+def test_calibrating_a_head_whose_scales_are_off_makes_confidence_true_and_intervals_hold(factor):
+    rng, n, one = np.random.default_rng(0), 1500, head(GRAMS)
+    location, scale = rng.normal(size=n) * 0.8, rng.uniform(0.05, 0.6, size=n)
+    truth = [round(GRAMS.restore(z), 3) for z in stats.laplace.rvs(location, scale, random_state=rng)]
+    column = [torch.tensor(part, dtype=torch.float32)[:, None] for part in (location, scale * factor)]
+    prediction, examples = NumberPrediction(torch.zeros(n, 1), *column), [number(y, "g") for y in truth]
+    targets = NumberTargets(torch.tensor(truth), torch.zeros(n, dtype=torch.long))
+
+    def measured():
+        decoded = one.decode(prediction, read(["x"]))
+        right = [one.judge(example, answer) for example, answer in zip(examples, decoded, strict=True)]
+        inside = [a.interval[0] <= y <= a.interval[1] for a, y in zip(decoded, truth, strict=True)]
+        return expected_calibration_error([a.confidence for a in decoded], right), np.mean(inside)
+
+    before, _ = measured()
+    calibrate(one, lambda: [Validated(prediction, targets, read(["x"]), examples)])
+    after, inside = measured()
+    assert after < before / 2
+    assert inside == pytest.approx(0.9, abs=0.05)  # nothing is below 0, where the distribution has some mass
+
+
+def test_the_widening_is_kept_with_the_weights_and_what_was_kept_before_there_was_one_loads():
+    one, other = head(), head()
+    assert "calibration" not in one.state_dict()
+    one.set_widening(1.5)
+    other.load_state_dict(one.state_dict())
+    assert (other.temperature, other.threshold, other.widening) == (1.0, 0.0, 1.5)
+    one.set_calibration(temperature=2.0, threshold=0.3)
+    other.load_state_dict(one.state_dict())
+    assert (other.temperature, other.threshold, other.widening) == (2.0, 0.3, 1.5)
+    before = one.state_dict() | {"calibration": torch.tensor([1.7, 0.3], dtype=torch.float64)}
+    other.load_state_dict(before)
+    assert (other.temperature, other.threshold, other.widening) == (1.0, 0.3, 1.7)
+    other.load_state_dict(head().state_dict())
+    assert (other.temperature, other.threshold, other.widening) == (1.0, 0.0, 1.0)
+    for wrong in ([1.0, 0.0, -1.0], [1.0, 0.0, 1.0, 1.0], [1.0]):
+        with pytest.raises(RuntimeError, match="calibration"):
+            other.load_state_dict(before | {"calibration": torch.tensor(wrong, dtype=torch.float64)})
 
 
 def test_right_is_what_is_within_tolerance_in_the_same_unit():

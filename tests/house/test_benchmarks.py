@@ -73,6 +73,27 @@ def test_groceries_are_scored_within_all_groups_and_over_products(benchmark: Any
     assert (found["seen"]["all"]["grounded"], found["unseen"]["all"]["grounded"]) == (1, 0)
 
 
+def test_groceries_are_counted_once_a_photo(benchmark: Any) -> None:
+    def outcome(group: str, *ranks: int) -> Outcome:
+        return replace(OUTCOMES[0], groups=(group,), gold_ranks=ranks)
+
+    outcomes = [outcome("seen", 1), outcome("seen", 1), outcome("seen", 5), outcome("seen", 6), outcome("seen")]
+    photos = ["a", "a", "b", "c", "d"]
+    found = benchmark("run_summaries").by_photo_results(
+        [*photos, "e"], [*outcomes, outcome("unseen", 2, 9)], ("seen", "unseen")
+    )
+    assert found == {"seen": {"R@1": 0.25, "R@5": 0.5, "n": 4}, "unseen": {"R@1": 0.0, "R@5": 1.0, "n": 1}}
+
+
+def test_groceries_by_photo_stand_beside_aim_and_floor(benchmark: Any) -> None:
+    grocery = benchmark("grocery")
+    values = {"R@1": 0.5, "R@5": 0.75, "n": 1200}
+    measured = {"iconic": {"by photo": {"seen": values, "unseen": values}, "eye": {"CPU minutes": 25.0}}}
+    table = benchmark("tables").grocery_table({"by photo": grocery.results_of(measured)["by photo"]}, "zh")
+    assert "| 仅商品图 | 见过 | .500 | .750 | .740 | .900 | .670 | .850 | 1,200 |" in table
+    assert "| 仅商品图 | 未见过 | .500 | .750 | .330 | .730 | .250 | .660 | 1,200 |" in table
+
+
 def test_flags_are_summed_up_over_seeds(benchmark: Any, tmp_path: Path) -> None:
     summary = write_made_run(tmp_path / "run").summary
     found = benchmark("run_summaries").flags_results({"0": summary, "1": summary}, ("seen", "unseen"))
@@ -294,3 +315,36 @@ def test_without_the_photos_groceries_are_skipped_with_the_reason(tmp_path: Path
     script = [sys.executable, str(BENCHMARKS / name), str(tmp_path / "nothing")]
     ran = subprocess.run(script, capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("Skipped: the Grocery Store Dataset is not in ")
+
+
+def test_the_arms_of_joint_training_have_equal_steps(benchmark: Any, tmp_path: Path) -> None:
+    joint = benchmark("joint")
+    steps = {}
+    for arm in joint.ARMS:
+        (tmp_path / "arm.toml").write_text(joint.config_of(arm, 30))
+        training = read_run_config(tmp_path / "arm.toml").training
+        steps[arm] = (training.match.steps, training.read.steps, training.joint.steps)
+        assert training.joint.gold is (arm != "joint-without-gold")
+    assert steps == {
+        "untrained": (0, 530, 0),
+        "frozen": (0, 30, 0),
+        "matching": (30, 0, 0),
+        "joint-without-gold": (0, 0, 30),
+        "joint": (0, 0, 30),
+    }
+
+
+def test_an_arm_is_compared_with_the_frozen_one_question_by_question(benchmark: Any) -> None:
+    worse = [replace(outcome, right={**outcome.right, "retrieved": False}) for outcome in OUTCOMES]
+    columns = {"frozen": to_columns(worse), "joint": to_columns(OUTCOMES)}
+    found = {f"flags-{seed}-{arm}": {"columns": columns[arm]} for seed in (0, 1) for arm in columns}
+    told = benchmark("joint").results_of(found)["flags"]
+    assert list(told) == ["frozen", "joint"]
+    assert told["joint"]["seeds"] == ["0", "1"]
+    for group in ("seen", "unseen"):
+        of = told["joint"][group]
+        assert of["better"]["value"] == of["retrieved"] - told["frozen"][group]["retrieved"] == of["retrieved"]
+        assert of["R@1 better"]["value"] == 0
+    assert told["joint"]["seen"]["retrieved"] > 0
+    table = benchmark("results_tables").joint_table({"datasets": {"flags": told}}, "en").splitlines()
+    assert table[2].startswith("| flags, frozen | 2 | seen | .000 |  | ")

@@ -9,6 +9,7 @@ import pytest
 
 from documents import ROOT
 from ravlm.cli.main import main
+from ravlm.evaluation.runs.columns import from_columns
 
 RESULTS = ROOT / "benchmarks" / "results"
 SUMMARIES = sorted((RESULTS / "runs").glob("*.json"))
@@ -40,9 +41,11 @@ def test_results_follow_from_the_summaries(monkeypatch: pytest.MonkeyPatch) -> N
     import flags
     import fusions
     import grocery
+    import joint
     import outputs
+    import texts
     from results_file import rounded
-    from run_summaries import causes_results, flags_results, grocery_results, summaries
+    from run_summaries import causes_results, flags_results, summaries
 
     def committed(name: str) -> Any:
         return json.loads((RESULTS / name).read_text(encoding="utf-8"))
@@ -50,12 +53,34 @@ def test_results_follow_from_the_summaries(monkeypatch: pytest.MonkeyPatch) -> N
     found = flags_results(summaries("flags"), flags.GROUPS)
     assert committed("flags.json") == json.loads(json.dumps(rounded(found)))
     assert committed("causes.json") == json.loads(json.dumps(rounded(causes_results())))
-    found = grocery_results(summaries("grocery"), grocery.GROUPS, grocery.KINDS)
-    assert committed("grocery.json") == json.loads(json.dumps(rounded(found)))
+    told = committed(grocery.RESULTS)
+    assert told == json.loads(json.dumps(rounded(grocery.results_of(told["measured"]))))
     if (RESULTS / fusions.RESULTS).is_file():
         told = committed(fusions.RESULTS)
         found = fusions.results_of(told["measured"])
         assert told == {"measured_with": told["measured_with"], **json.loads(json.dumps(rounded(found)))}
+    if (RESULTS / joint.RESULTS).is_file():
+        found = joint.results_of(summaries("joint"))
+        assert committed(joint.RESULTS)["datasets"] == json.loads(json.dumps(rounded(found)))
     if (RESULTS / outputs.RESULTS).is_file():
         told = committed(outputs.RESULTS)
         assert told == json.loads(json.dumps(rounded(outputs.results_of(told["medians"]))))
+    if (RESULTS / texts.RESULTS).is_file():
+        assert committed(texts.RESULTS) == json.loads(json.dumps(rounded(texts.texts_results(summaries("texts")))))
+
+
+def test_right_captions_follow_from_their_summary() -> None:
+    if not (RESULTS / "captions.json").is_file():
+        pytest.skip("captions are not measured yet")
+    told = json.loads((RESULTS / "captions.json").read_text(encoding="utf-8"))["groups"]
+    summary = json.loads((RESULTS / "runs" / "captions-emoji.json").read_text(encoding="utf-8"))
+    outcomes = from_columns(summary["columns"])
+    for group, found in told.items():
+        some = [outcome for outcome in outcomes if group in outcome.groups]
+        assert len(some) == found["n"]
+        for name, kind in (("commonest", "prior"), ("no evidence", "none"), ("retrieved", "retrieved")):
+            right = sum(outcome.right[kind] for outcome in some) / len(some)
+            assert found["by"][name]["exact"] == pytest.approx(right, abs=5e-5)
+        if found["R@1"] is not None:
+            first = sum(1 in outcome.gold_ranks for outcome in some) / len(some)
+            assert found["R@1"] == pytest.approx(first, abs=5e-5)

@@ -8,25 +8,32 @@ from typing import Any
 import pytest
 
 from ravlm.errors import ConfigError
+from ravlm.model.encoders import build_visual_encoder
 from ravlm.training.config import RunConfig, read_run_config
+from ravlm.training.pretrain.config import PretrainRunConfig, read_pretrain_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = [
+    "captions.toml",
     "classification.toml",
     "default.toml",
     "feature-fusion.toml",
     "gated-fusion.toml",
     "generation.toml",
+    "grocery-eye.toml",
     "grocery.toml",
     "hierarchical-fusion.toml",
     "interaction-fusion.toml",
+    "joint.toml",
     "labels.toml",
     "multi-head-fusion.toml",
     "reference.toml",
     "regression.toml",
     "weighted-sum-fusion.toml",
 ]
-WITH_ENCODERS_OF_THE_HUB = ["reference.toml"]  # tests/model/test_reference.py reads it, beside folders of these names
+WITH_ENCODERS_ELSEWHERE = ["grocery.toml", "reference.toml"]  # read beside folders of these names: below, and in
+# tests/model/test_reference.py
+PRETRAINING = ["grocery-eye.toml"]
 
 
 def settings(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
@@ -42,9 +49,25 @@ def test_these_configurations_are_there() -> None:
     assert sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.*")) == FILES
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in WITH_ENCODERS_OF_THE_HUB])
+@pytest.mark.parametrize("name", [name for name in FILES if name not in WITH_ENCODERS_ELSEWHERE + PRETRAINING])
 def test_a_configuration_is_valid(name: str) -> None:
     assert isinstance(read_run_config(CONFIGS / name), RunConfig)
+
+
+@pytest.mark.parametrize("name", PRETRAINING)
+def test_a_configuration_of_pre_training_is_valid(name: str) -> None:
+    assert isinstance(read_pretrain_config(CONFIGS / name), PretrainRunConfig)
+
+
+def test_the_grocery_model_is_made_beside_the_eye_that_its_configuration_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visual = read_pretrain_config(CONFIGS / "grocery-eye.toml").pretrain.visual
+    assert visual is not None
+    monkeypatch.chdir(tmp_path)
+    build_visual_encoder(visual.encoder).save_pretrained("grocery-eye")
+    read = read_run_config(CONFIGS / "grocery.toml")
+    assert read.model.visual.model_dump(exclude_unset=True) == {"kind": "pretrained", "source": "grocery-eye"}
 
 
 @pytest.mark.parametrize("name", FILES)

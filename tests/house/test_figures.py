@@ -46,18 +46,22 @@ def test_the_figures_are_those_of_the_results(results: str, table: str) -> None:
 
 def test_the_main_tables_are_marked() -> None:
     names = (
+        "captions",
         "causes",
         "effectiveness",
         "encoders",
         "flags",
         "fusions",
         "grocery",
+        "joint",
         "knowledge",
         "matrix",
         "model",
         "outputs",
         "retrieval",
         "survival",
+        "training",
+        "texts",
         "wikitext",
     )
     assert {param.values[0] for param in MARKED} == {f"benchmarks/results/{name}.json" for name in names}

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ravlm.encoders.pictures import stack_pictures
 from ravlm.errors import QuestionError
+from ravlm.heads.calibration import CalibratedHead
 from ravlm.heads.candidates import CandidateHead
 from ravlm.heads.wanted import ANYTHING
 from ravlm.knowledge.passages import guess_language, sentence_around
@@ -25,7 +26,8 @@ from ravlm.records import Answer, Citation, Decoded, Hit, Piece, Wanted
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex
 from ravlm.retrieval.regions import middle
-from ravlm.tensors import Batch, Encoded
+from ravlm.tasks.captioning import prompt
+from ravlm.tensors import Batch, Encoded, TextBatch
 
 if TYPE_CHECKING:
     from ravlm.answering.explanation import Explanation
@@ -102,10 +104,16 @@ class Answerer:
         if self._index is not None:
             self._images.save(self._index)
 
+    @property
+    def describes(self) -> bool:
+        """Whether the model was taught to describe pictures about which nothing is asked."""
+        head = self.model.output_layer
+        return isinstance(head, CalibratedHead) and head.describes
+
     def ask(
         self,
         image: Image.Image,
-        question: str,
+        question: str | None = None,
         language: str | None = None,
         *,
         wanted: Wanted = ANYTHING,
@@ -113,14 +121,17 @@ class Answerer:
     ) -> Answer:
         """Answer one question about one picture, from the newest version of the knowledge.
 
+        Without a question the picture is described, in English where no language is given, by a model that was taught
+        to.
+
         `wanted` is the type of the answer; output layers that read answers out of passages keep to it. With `follow`
         off, the version last refreshed to is answered from; the answer says how far it is behind.
 
         Raises:
             QuestionError: the question is empty or longer than `LONGEST_QUESTION` characters; or a type is wanted of a
-                model that can't keep to one.
+                model that can't keep to one; or there is no question, and the model does not describe pictures.
         """
-        question = check_question(question)
+        question = self.question(question, language)
         if wanted != ANYTHING and not isinstance(self.model.output_layer, CandidateHead):
             layer = type(self.model.output_layer).__name__
             raise QuestionError(
@@ -139,10 +150,21 @@ class Answerer:
         timings = {"refresh": refreshed - began, "find": located - refreshed, "answer": now - located}
         return replace(answer, timings=timings, version=self.knowledge.version, behind=self.behind)
 
+    def question(self, given: str | None, language: str | None = None) -> str:
+        """What is asked: the given question, or the prompt to describe the picture. Errors: see `ask`."""
+        if given is not None:
+            return check_question(given)
+        if not self.describes:
+            raise QuestionError(
+                "There is no question, and this model was not taught to describe pictures. Ask something about the "
+                "picture, or train a model with captions: configs/captions.toml shows how."
+            )
+        return prompt(language or "en")
+
     def explain(
         self,
         image: Image.Image,
-        question: str,
+        question: str | None = None,
         language: str | None = None,
         *,
         wanted: Wanted = ANYTHING,
@@ -151,7 +173,7 @@ class Answerer:
         """Answer as `ask` does, and measure what the answer stands on; see `ravlm.answering.explain.explain`."""
         from ravlm.answering.explain import explain
 
-        return explain(self, image, question, language, wanted=wanted, follow=follow)
+        return explain(self, image, self.question(question, language), language, wanted=wanted, follow=follow)
 
     @torch.no_grad()
     def look(self, views: Iterable[Image.Image]) -> Encoded:
@@ -166,13 +188,17 @@ class Answerer:
         With `seen`, what `look` made of them or of what stands in for them, they are not looked at.
         """
         seen = seen or self.look(middle(a.image) for a in asked)
-        keys = self.retriever.query_keys(seen)
+        language = self.model.language_encoder(self._texts(asked)) if self.retriever.reads_question else None
+        keys = self.retriever.query_keys(seen, language)
         ranked = self.retriever.images.search(keys, RANKED)
         hits = [
             self.retriever.read(row[: self.retriever.entries], a.question, a.language)
             for row, a in zip(ranked, asked, strict=True)
         ]
         return Found(seen, keys, ranked, hits)
+
+    def _texts(self, asked: Sequence[Asked]) -> TextBatch:
+        return self.model.language_encoder.tokenize([a.question for a in asked]).to(self.device)
 
     def pieces(self, asked: Asked) -> tuple[Piece, ...]:
         """What `find` compares with the knowledge: the middle of the picture with pictures, the question with passages.
@@ -188,11 +214,10 @@ class Answerer:
     @torch.no_grad()
     def read(self, asked: Sequence[Asked], seen: Encoded, hits: Sequence[Sequence[Hit]]) -> Output:
         """What the model makes of a batch of questions, not decoded yet; see `answer`."""
-        questions = [a.question for a in asked]
         batch = Batch(
             images=torch.zeros(len(asked), 3, 0, 0, device=self.device),
-            texts=self.model.language_encoder.tokenize(questions).to(self.device),
-            questions=questions,
+            texts=self._texts(asked),
+            questions=[a.question for a in asked],
             languages=[a.language for a in asked],
             seen=seen,
             wanted=[a.wanted for a in asked],

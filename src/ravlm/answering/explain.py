@@ -19,7 +19,7 @@ from ravlm.answering.explanation import (
     WithoutWord,
 )
 from ravlm.answering.occlusion import cells, covered, question_words, without
-from ravlm.heads.likelihood import likelihoods
+from ravlm.heads.likelihood import likelihoods, same_answer
 from ravlm.heads.wanted import ANYTHING
 from ravlm.knowledge.passages import guess_language
 from ravlm.records import Answer, Hit, Wanted
@@ -29,6 +29,7 @@ from ravlm.tensors import Encoded
 GRID = 7  # cells a side of the picture
 WORDS, PASSAGES, ENTRIES = 32, 32, 8  # the most that are taken away, one at a time
 _AT_ONCE = 16  # rows of one pass
+_LEAST = 0.005  # a drop that is not 0.00
 Some = TypeVar("Some")
 
 
@@ -105,7 +106,7 @@ class _Taking:
             passages=self._passages(),
             regions=self._regions(),
             words=words,
-            key_term=max(words, key=lambda word: abs(word.effect.drop), default=None),
+            key_term=self._key_term(words),
             skipped={
                 "entries": max(len(self._entry_ids()) - ENTRIES, 0),
                 "passages": max(len(self._places()) - PASSAGES, 0),
@@ -154,6 +155,12 @@ class _Taking:
         texts = [question[start:end] for start, end in spans]
         return tuple(map(WithoutWord, texts, spans, [a.question for a in asked], self._effects(variants)))
 
+    def _key_term(self, words: Sequence[WithoutWord]) -> WithoutWord | None:
+        """The content word with the largest drop."""
+        content = set(term_spans(self.asked.question))
+        terms = [word for word in words if word.span in content and word.effect.drop >= _LEAST]
+        return max(terms, key=lambda word: word.effect.drop, default=None)
+
     def _regions(self) -> tuple[WithoutRegion, ...]:
         grid = cells(self.asked.image.size, GRID)
         views = covered(self.asked.image, [cell.covered for cell in grid])
@@ -192,6 +199,7 @@ class _Taking:
                         confidence=decoded.confidence,
                         abstained=decoded.abstained,
                         entry=variant.hits[0].entry_id if variant.hits else None,
+                        changed=not same_answer(model.output_layer, self.answer.text, decoded.text),
                     )
                 )
         return effects

@@ -16,6 +16,7 @@ class Effect:
     `probability` is what the answer that was given has now: at most that, where it is not `exact`, since output layers
     name their likeliest answers alone. `drop` is what it lost (at least, then); below zero it gained. `text`,
     `confidence` and `abstained` are what is answered now; `entry` is the entry found first, None where nothing was.
+    `changed` says whether it is another answer than the one given: a number within the output layer's tolerance is not.
     """
 
     probability: float
@@ -25,6 +26,7 @@ class Effect:
     confidence: float
     abstained: bool
     entry: str | None
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,9 @@ class Explanation:
 
     `probability` is what the given answer had; `passage_weights`, one for each of `answer.hits`, are the fusion's, and
     empty where the mode has none: they say how inputs are mixed, not why an answer was given. `nothing_found` is
-    without the picture and so without anything that it finds. `key_term` is the word with the largest effect, None
-    where the question has no words. `skipped` says how many entries, passages and words were not tried, being too many.
+    without the picture and so without anything that it finds. `key_term` is the content word with the largest drop,
+    None where no drop is one in two decimals. `skipped` says how many entries, passages and words were not tried, being
+    too many.
     """
 
     answer: Answer

@@ -29,6 +29,7 @@ from ravlm.knowledge.rows import picture_id
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Answer, Example, Hit, Passage, Wanted
 from ravlm.safe.images import decode_image, read_image_bytes
+from ravlm.tasks.captioning import prompted
 
 AT_ONCE = 64  # questions a batch
 Progress = Callable[[str, int, int], None]
@@ -43,9 +44,13 @@ class Observed:
     answers: dict[EvidenceKind, list[RunAnswer]]
 
 
-def questions_of(dataset: Dataset, split: str, groups: Sequence[str] = ()) -> list[Example]:
-    """The examples of a split that ask what can be right or wrong; of these groups alone, where any are given."""
-    asked = [e for e in dataset.split(split) if e.question is not None and e.kind != "captions"]
+def questions_of(dataset: Dataset, split: str, groups: Sequence[str] = (), *, describes: bool = False) -> list[Example]:
+    """The examples of a split that ask what can be right or wrong; of these groups alone, where any are given.
+
+    A model that `describes` is asked for captions too, with its prompt where the example has no question.
+    """
+    examples = dataset.split(split)
+    asked = [prompted(e) for e in examples] if describes else [e for e in examples if e.kind != "captions"]
     return [e for e in asked if not groups or set(groups) & set(e.groups)]
 
 
@@ -86,7 +91,8 @@ def evaluate(
             answers[kind] += given
         progress("answering", len(questions), len(examples))
     if "prior" in kinds and "train" in dataset.splits:
-        answers = {"prior": prior_answers(questions_of(dataset, "train"), examples), **answers}
+        learnt = questions_of(dataset, "train", describes=answerer.describes)
+        answers = {"prior": prior_answers(learnt, examples), **answers}
     return Observed(questions, known.read(), answers)
 
 

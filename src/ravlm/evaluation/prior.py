@@ -52,7 +52,7 @@ class Prior:
         spellings: dict[str, Counter[str]] = defaultdict(Counter)
         for example in examples:
             answer = reference_answer(example)
-            if example.question and answer and example.kind != "captions":
+            if example.question and answer:
                 counts[example.question, example.language][normalise(answer)] += 1
                 spellings[normalise(answer)][answer] += 1
         if not counts:

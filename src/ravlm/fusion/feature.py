@@ -18,8 +18,9 @@ class FeatureFusion(nn.Module):
     - `concatenation`: o = W [v; l; k]. It has no weights to report.
     - `weighted-sum`: o = a_v v + a_l l + a_k k, with a = softmax of three learned numbers, the same for all questions.
     - `gated`: o = g_v * v + g_l * l + g_k * k, with gates g = softmax over the three of W [v; l; k], feature by feature
-      (Arevalo et al. 2017, Gated Multimodal Units; of two modalities the gates are its z and 1 - z). The weight
-      reported is the mean of a modality's gate over the features.
+      (Arevalo et al. 2017, Gated Multimodal Units; of two modalities the gates are its z and 1 - z). What is gated
+      there is h = tanh(W x); here it is the projection itself, without a tanh. The weight reported is the mean of a
+      modality's gate over the features.
 
     The weights say how o was mixed, not why an answer was given.
     """

@@ -28,11 +28,23 @@ class Observed:
     """What some validation questions say about a head's temperature.
 
     `logits` [n, m] are those of the possible outcomes (minus infinity: no outcome), `right` [n, m] marks the right
-    ones, at least one a row. `residuals` [r] are |y - location| / scale, for what is said of a number.
+    ones, at least one a row.
     """
 
     logits: Float[Tensor, "n m"]
     right: Bool[Tensor, "n m"]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What some validation questions say about a head that is right with its whole answer or not at all.
+
+    `log_probability` [n] is that of the answer given, `right` [n] whether it was right. `residuals` [r] are
+    |y - location| / scale, for what is said of a number.
+    """
+
+    log_probability: Float[Tensor, " n"]
+    right: Bool[Tensor, " n"]
     residuals: Float[Tensor, " r"]
 
 
@@ -61,12 +73,17 @@ class CalibratedHead(nn.Module, ABC):
 
     The distribution over its answers is p^(1/T), normalised: logits are divided by T (Guo et al. 2017, On Calibration
     of Modern Neural Networks, section 4.2, equation 9). T above 1 makes it less sure of everything; which answer is
-    best never changes. The threshold is compared with the confidence that T gives.
+    best never changes. The threshold is compared with the confidence that T gives. In a
+    `WholeAnswerHead` T is an exponent, and a `widening` stands beside it.
 
-    Both are plain numbers, and part of the state dict only where they are not 1 and 0, what a head is made with; a
+    They are plain numbers, and part of the state dict only where they are not 1 and 0, what a head is made with; a
     state dict without them means these. So a model that was never calibrated has the weights and the fingerprint that
     it always had, and one that was saved before there was calibration still loads.
+
+    `describes` says whether it was taught to describe pictures about which nothing is asked.
     """
+
+    describes: bool = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,10 +95,17 @@ class CalibratedHead(nn.Module, ABC):
         """A scalar to be made small."""
 
     @abstractmethod
+    def log_likelihood(self, prediction: Any, targets: Any) -> Float[Tensor, " b"]:
+        """Log p(right answer) of each row, the lowest number where the layer can't say it from what it read.
+
+        "None of these" is no answer here. Inside the graph, at temperature 1.
+        """
+
+    @abstractmethod
     def decode(self, prediction: Any, knowledge: Knowledge) -> list[Decoded]:
         """The best answer to each question."""
 
-    def observe(self, given: Validated) -> Observed:
+    def observe(self, given: Validated) -> "Observed | Answered":
         """Outcomes at temperature 1, whatever the head's is, and which are right, where the answer is known.
 
         It is what the targets say; a head whose outcomes are texts overrides it, and asks the examples.
@@ -96,6 +120,9 @@ class CalibratedHead(nn.Module, ABC):
         """Whether an answer is right, as far as the threshold is concerned."""
         return is_right(example, decoded.text)
 
+    def set_widening(self, widening: float) -> None:
+        """Set what multiplies the scales of the numbers' distributions; a head that says no numbers has none."""
+
     def set_calibration(self, *, temperature: float = 1.0, threshold: float = 0.0) -> None:
         """Set both.
 
@@ -109,11 +136,20 @@ class CalibratedHead(nn.Module, ABC):
             )
         self.temperature, self.threshold = float(temperature), float(threshold)
 
+    def _kept_calibration(self) -> tuple[float, ...]:
+        """The numbers that are kept with the weights."""
+        return (self.temperature, self.threshold)
+
+    def _take_calibration(self, kept: Sequence[float]) -> None:
+        """Set what was kept; nothing was of a head that was never calibrated."""
+        temperature, threshold = kept or _FRESH
+        self.set_calibration(temperature=temperature, threshold=threshold)
+
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        if (self.temperature, self.threshold) != _FRESH:
-            kept = torch.tensor([self.temperature, self.threshold], dtype=torch.float64)
-            destination[f"{prefix}{_KEPT}"] = kept
+        kept = self._kept_calibration()
+        if kept != (*_FRESH, 1.0)[: len(kept)]:
+            destination[f"{prefix}{_KEPT}"] = torch.tensor(kept, dtype=torch.float64)
 
     def _load_from_state_dict(
         self,
@@ -127,8 +163,7 @@ class CalibratedHead(nn.Module, ABC):
     ) -> None:
         kept = state_dict.pop(f"{prefix}{_KEPT}", None)  # from a copy: `load_state_dict` makes one of its own
         try:
-            temperature, threshold = _FRESH if kept is None else kept.tolist()
-            self.set_calibration(temperature=temperature, threshold=threshold)
+            self._take_calibration([] if kept is None else kept.tolist())
         except (TypeError, ValueError) as error:
             error_msgs.append(f"{prefix}{_KEPT} is no temperature and threshold: {error}")
         super()._load_from_state_dict(
@@ -167,6 +202,8 @@ def calibrate(
         observed = _joined(seen)
         temperature = fit_temperature(observed, variance=variance)
         head.set_calibration(temperature=temperature)
+        if isinstance(observed, Answered):
+            head.set_widening(fit_widening(observed.residuals, variance=variance))
         threshold = 0.0
         if risk is not None:
             given = [
@@ -177,7 +214,7 @@ def calibrate(
             ]
             threshold = fit_threshold([c for c, _ in given], [r for _, r in given], risk=risk, delta=delta)
             head.set_calibration(temperature=temperature, threshold=threshold)
-    questions = max(len(observed.logits), len(observed.residuals))
+    questions = len(observed.right)
     return Calibration(
         temperature,
         threshold,
@@ -186,7 +223,7 @@ def calibrate(
     )
 
 
-def fit_temperature(observed: Observed, *, variance: float = math.inf) -> float:
+def fit_temperature(observed: Observed | Answered, *, variance: float = math.inf) -> float:
     """The likeliest temperature, between 0.02 and 50; 1 where nothing was observed.
 
     Guo et al. 2017, section 4.2. The best of a grid, then Brent's method beside it: with several right outcomes the
@@ -196,15 +233,33 @@ def fit_temperature(observed: Observed, *, variance: float = math.inf) -> float:
     Raises:
         ValueError: a question has no right outcome.
     """
-    if not observed.right.any(1).all():
+    if isinstance(observed, Observed) and not observed.right.any(1).all():
         row = int((~observed.right.any(1)).nonzero()[0])
         raise ValueError(f"question {row} has no right outcome: leave it out, or mark the outcome that is no answer")
-    if not len(observed.logits) and not len(observed.residuals):
+    n = len(observed.right)
+    if not n:
         return 1.0
-    n = max(len(observed.logits), len(observed.residuals))
+    return _likeliest(lambda t: negative_log_likelihood(observed, t) + math.log(t) ** 2 / (2 * n * variance))
 
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(observed, math.exp(log_temperature)) + log_temperature**2 / (2 * n * variance)
+
+def fit_widening(residuals: Float[Tensor, " r"], *, variance: float = math.inf) -> float:
+    """The likeliest factor s of the scales of Laplace distributions: without `variance` the mean of |y - m| / b.
+
+    Minus log likelihood is log s + |y - m| / (s b) and what does not depend on s. `variance`: as of log T, see
+    `fit_temperature`. 1 where nothing was observed.
+    """
+    n = len(residuals)
+    if not n:
+        return 1.0
+    mean = float(residuals.double().mean())
+    return _likeliest(lambda s: math.log(s) + mean / s + math.log(s) ** 2 / (2 * n * variance))
+
+
+def _likeliest(cost: Callable[[float], float]) -> float:
+    """The positive number of the least cost, between 0.02 and 50."""
+
+    def loss(log: float) -> float:
+        return cost(math.exp(log))
 
     grid = np.linspace(math.log(_LOWEST), math.log(_HIGHEST), _GRID)
     losses = [loss(t) for t in grid]
@@ -214,32 +269,36 @@ def fit_temperature(observed: Observed, *, variance: float = math.inf) -> float:
     return math.exp(found.x)
 
 
-def negative_log_likelihood(observed: Observed, temperature: float) -> float:
-    """Mean of -log p^(1/T)(right) over the questions, plus that of log T + |y - location| / (T scale), in nats.
+def negative_log_likelihood(observed: Observed | Answered, temperature: float) -> float:
+    """Mean of -log p^(1/T)(right) over the questions, in nats; of whole answers -log c or -log (1 - c), c = p^T.
 
-    The second is that of a Laplace distribution whose scale T multiplies, less what doesn't depend on T. A right
-    outcome that was given no probability at all counts as one of 1e-7, which 32 bits can't tell from none: no
-    temperature would be better than another else.
+    A right outcome that was given no probability at all counts as one of 1e-7, which 32 bits can't tell from none: no
+    temperature would be better than another else. So does 1 - c of a wrong answer that left no doubt.
     """
+    if not len(observed.right):
+        return 0.0
+    if isinstance(observed, Answered):
+        log_c = observed.log_probability.double() * temperature
+        doubt = (-log_c.expm1()).clamp(min=_IMPOSSIBLE)
+        return -float(torch.where(observed.right, log_c, doubt.log()).mean())
     logits = observed.logits.double()
     least = logits.logsumexp(1, keepdim=True) + math.log(_IMPOSSIBLE)
     logits = torch.where(observed.right & logits.isneginf(), least, logits) / temperature
-    residuals = observed.residuals.double() / temperature
-    total = 0.0
-    if len(logits):
-        right = logits.masked_fill(~observed.right, -math.inf)
-        total += float((logits.logsumexp(1) - right.logsumexp(1)).mean())
-    if len(residuals):
-        total += math.log(temperature) + float(residuals.mean())
-    return total
+    right = logits.masked_fill(~observed.right, -math.inf)
+    return float((logits.logsumexp(1) - right.logsumexp(1)).mean())
 
 
-def _joined(seen: Sequence[Observed]) -> Observed:
-    """All of them as one, padded to the most outcomes."""
+def _joined(all_seen: Sequence[Observed | Answered]) -> Observed | Answered:
+    """All of them as one, padded to the most outcomes; a head's are all of one kind."""
+    answered = [o for o in all_seen if isinstance(o, Answered)]
+    if answered:
+        parts = zip(*((o.log_probability, o.right, o.residuals) for o in answered), strict=True)
+        return Answered(*(torch.cat([part.cpu() for part in some]) for some in parts))
+    seen = [o for o in all_seen if isinstance(o, Observed)]
     if not seen:
-        return Observed(torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.bool), torch.zeros(0))
+        return Observed(torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.bool))
     most = max(o.logits.shape[1] for o in seen)
     missing = [(0, most - o.logits.shape[1]) for o in seen]
     logits = [nn.functional.pad(o.logits.float().cpu(), m, value=-math.inf) for o, m in zip(seen, missing, strict=True)]
     right = [nn.functional.pad(o.right.cpu(), m) for o, m in zip(seen, missing, strict=True)]
-    return Observed(torch.cat(logits), torch.cat(right), torch.cat([o.residuals.float().cpu() for o in seen]))
+    return Observed(torch.cat(logits), torch.cat(right))

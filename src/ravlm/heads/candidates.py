@@ -124,6 +124,14 @@ class CandidateHead(CalibratedHead):
         spoken = replace(targets, label=targets.label.masked_fill(~unread, -1))
         return marginal + _VOCABULARY_WEIGHT * self.vocabulary.loss(prediction.vocabulary, spoken)
 
+    def log_likelihood(self, prediction: CandidatePrediction, targets: Targets) -> Float[Tensor, " b"]:
+        """Log of the probability of all right spans together."""
+        spans, right = prediction.spans.flatten(1), targets.right.flatten(1)
+        lowest = torch.finfo(spans.dtype).min
+        everything = torch.cat([spans, prediction.none.unsqueeze(1)], dim=1).logsumexp(1)
+        found = spans.masked_fill(~right, lowest).logsumexp(1) - everything
+        return found.masked_fill(~right.any(1), lowest)
+
     def decode(self, prediction: CandidatePrediction, knowledge: Knowledge) -> list[Decoded]:
         """The answer with the largest summed probability and every passage that it stands in, likeliest first."""
         wanted = prediction.wanted or [ANYTHING] * len(prediction.none)
@@ -180,9 +188,9 @@ class CandidateHead(CalibratedHead):
                 first = torch.arange(len(logits[-1])) == 0
                 rights.append(first if is_right(example, read.answers[0].text) else ~first)
         if not logits:
-            return Observed(torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.bool), torch.zeros(0))
+            return Observed(torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.bool))
         padded = nn.utils.rnn.pad_sequence(logits, batch_first=True, padding_value=-math.inf)
-        return Observed(padded, nn.utils.rnn.pad_sequence(rights, batch_first=True), torch.zeros(0))
+        return Observed(padded, nn.utils.rnn.pad_sequence(rights, batch_first=True))
 
     def _read(
         self, prediction: CandidatePrediction, knowledge: Knowledge, wanted: Sequence[Wanted]

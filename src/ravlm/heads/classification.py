@@ -47,6 +47,11 @@ class ClassificationHead(CalibratedHead):
         ).masked_fill(~known, 0.0)
         return summed.sum() / known.sum().clamp(min=1)
 
+    def log_likelihood(self, prediction: ClassPrediction, targets: Targets) -> Float[Tensor, " b"]:
+        """Log probability of the right answer, where it is in the vocabulary."""
+        found = prediction.logits.log_softmax(1).gather(1, targets.label.clamp(min=0)[:, None])[:, 0]
+        return found.masked_fill(targets.label < 0, torch.finfo(found.dtype).min)
+
     def probabilities(self, prediction: ClassPrediction) -> Float[Tensor, "b c"]:
         """Those of all answers, at the head's temperature."""
         return (prediction.logits.detach() / self.temperature).softmax(-1)
@@ -72,4 +77,4 @@ class ClassificationHead(CalibratedHead):
         given = torch.where(beyond, logits.argmax(1), targets.label)
         right = nn.functional.one_hot(given, logits.shape[1]).bool() ^ beyond.unsqueeze(1)
         there = right.any(1)  # with one answer alone, none is any other
-        return Observed(logits[there], right[there], logits.new_zeros(0))
+        return Observed(logits[there], right[there])

@@ -14,6 +14,7 @@ from ravlm.heads.generation_copy import NOT_COPIED, Copying, PassageIds
 from ravlm.heads.generation_decoder import GenerationDecoder, Memory
 from ravlm.heads.generation_support import Written, trace
 from ravlm.heads.generation_text import AnswerTokenizer
+from ravlm.heads.likelihood import Likelihood
 from ravlm.records import Decoded
 from ravlm.tensors import Batch, Fused, Kind, Knowledge
 
@@ -53,13 +54,21 @@ class GenerationHead(CalibratedHead):
         tokens: the tokeniser of the decoder.
         longest: tokens of an answer, its end mark among them.
         beams: texts that are found for each question; 1 is greedy decoding.
+        describes: whether it is taught captions too.
 
     Raises:
         ConfigError: the decoder has too few places or tokens.
     """
 
     def __init__(
-        self, *, width: int, decoder: GenerationDecoder, tokens: AnswerTokenizer, longest: int = 32, beams: int = 4
+        self,
+        *,
+        width: int,
+        decoder: GenerationDecoder,
+        tokens: AnswerTokenizer,
+        longest: int = 32,
+        beams: int = 4,
+        describes: bool = False,
     ) -> None:
         super().__init__()
         places, size = int(decoder.config.n_positions), int(decoder.config.vocab_size)
@@ -72,6 +81,7 @@ class GenerationHead(CalibratedHead):
         self.tokens = tokens
         self.longest = longest
         self.beams = beams
+        self.describes = describes
         self.passage_ids = PassageIds(tokens)
         self.bridge = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, decoder.width))
         self.kind = nn.Parameter(0.02 * torch.randn(3, decoder.width))
@@ -106,6 +116,12 @@ class GenerationHead(CalibratedHead):
         known = self._read(prediction.memory, targets)[0]
         return -known.sum() / targets.mask.sum().clamp(min=1)
 
+    def log_likelihood(self, prediction: GenerationPrediction, targets: TokenTargets) -> Float[Tensor, " b"]:
+        """Log of the product of the right tokens' probabilities; an empty answer, the end mark alone, is none."""
+        found = self._read(prediction.memory, targets)[0].sum(1)
+        written = (targets.mask & (targets.ids != self.tokens.end)).any(1)
+        return found.masked_fill(~written, torch.finfo(found.dtype).min)
+
     @torch.no_grad()
     def decode(self, prediction: GenerationPrediction, knowledge: Knowledge) -> list[Decoded]:
         """The likeliest answer that beam search finds, and the passages that it was copied from.
@@ -134,7 +150,27 @@ class GenerationHead(CalibratedHead):
         for i, (outcomes, key) in enumerate(rows):
             logits[i, : len(outcomes)] = torch.tensor([max(p, _LEAST) for p in outcomes.values()]).log()
             right[i, list(outcomes).index(key if key in outcomes else None)] = True
-        return Observed(logits, right, torch.zeros(0))
+        return Observed(logits, right)
+
+    @torch.no_grad()
+    def likelihoods(self, prediction: GenerationPrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:
+        """The probability of the answer for each row, as `decode` counts it, whether beam search finds it or not.
+
+        Where it doesn't, the answer is read by the decoder as its tokeniser writes it (teacher forcing). Other ways to
+        write the same are not counted then. An answer with words that the tokeniser does not know may still be copied:
+        of that no more is known than what is left by the texts that were found.
+        """
+        ids = self.tokens.encode(answer)
+        written = self._written(prediction, knowledge)
+        if normalise(self.tokens.text(ids, [None] * len(ids))) != normalise(answer):
+            return [row.likelihood(answer, None, self.temperature) for row in written]
+        if len(ids) > self.longest:
+            return [row.likelihood(answer, 0.0, self.temperature) for row in written]
+        one = torch.tensor([[*ids, self.tokens.end][: self.longest]], device=prediction.memory.ids.device)  # [1, t]
+        texts = one.expand(len(written), -1)  # [b, t]
+        log_p, _ = self._read(prediction.memory, TokenTargets(texts, torch.ones_like(texts, dtype=torch.bool)))
+        spelled = log_p.double().sum(1).exp().tolist()
+        return [row.likelihood(answer, p, self.temperature) for row, p in zip(written, spelled, strict=True)]
 
     def _written(self, prediction: GenerationPrediction, knowledge: Knowledge) -> list[Written]:
         """The texts that beam search finds for each row."""

@@ -1,8 +1,9 @@
 """What was written for a question: its answers, and from which characters of which passages they were copied."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +12,7 @@ from torch import Tensor
 from ravlm.grading import normalise
 from ravlm.heads.classification import ALTERNATIVES
 from ravlm.heads.generation_text import AnswerTokenizer, Source
+from ravlm.heads.likelihood import Likelihood
 from ravlm.records import Decoded, Passage, Support
 
 
@@ -100,10 +102,30 @@ class Written:
         if key not in self._best or probability > self._best[key][0]:
             self._best[key] = (probability, text, found)
 
-    def outcomes(self, temperature: float) -> dict[str | None, float]:
-        """Each answer's probability by its normalised text, "" for no answer, None for all that were not written."""
-        p: dict[str | None, float] = {None: max(1.0 - sum(self._total.values()), 0.0)}
-        p.update(self._total)
+    def likelihood(self, answer: str, spelled: float | None, temperature: float) -> Likelihood:
+        """The probability of an answer, as `decoded` would count it were it the best.
+
+        What was not found counts with the probability `spelled` of its one text, taken from what is left. Without that
+        (None) no more is known than what is left. An answer of nothing but marks is none: zero.
+        """
+        key = normalise(answer)
+        if not key:
+            return Likelihood(0.0)
+        if key in self._total:
+            return Likelihood(self.outcomes(temperature)[key])
+        if spelled is None:
+            left = self.outcomes(temperature)[None]
+            return Likelihood(left, exact=left == 0.0)
+        return Likelihood(self.outcomes(temperature, {key: spelled})[key])
+
+    def outcomes(self, temperature: float, more: Mapping[str, float] = MappingProxyType({})) -> dict[str | None, float]:
+        """Each answer's probability by its normalised text, "" for no answer, None for all that were not written.
+
+        `more` are answers that were not written, with their probabilities at temperature 1.
+        """
+        known = {**self._total, **more}
+        p: dict[str | None, float] = {None: max(1.0 - sum(known.values()), 0.0)}
+        p.update(known)
         powers = {key: value ** (1 / temperature) for key, value in p.items()}
         whole = sum(powers.values())
         return {key: value / whole for key, value in powers.items()}

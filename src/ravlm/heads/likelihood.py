@@ -25,6 +25,21 @@ class SaysLikelihoods(Protocol):
         """How probable the answer is for each row."""
 
 
+@runtime_checkable
+class TellsTheSame(Protocol):
+    """An output layer whose answers may be the same in other words."""
+
+    def same(self, first: str, second: str) -> bool:
+        """Whether two of its answers say the same."""
+
+
+def same_answer(head: OutputLayer[Any, Any], first: str, second: str) -> bool:
+    """Whether two answers of an output layer are the same when normalised, or say the same as far as it can tell."""
+    if first == second or (normalise(first) or first) == (normalise(second) or second):
+        return True
+    return isinstance(head, TellsTheSame) and head.same(first, second)
+
+
 def likelihoods(head: OutputLayer[Any, Any], prediction: Any, knowledge: Knowledge, answer: str) -> list[Likelihood]:
     """How probable an output layer finds the answer, row by row; by its alternatives where it says no more."""
     if isinstance(head, SaysLikelihoods):

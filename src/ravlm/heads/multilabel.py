@@ -8,20 +8,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ravlm.heads.calibration import CalibratedHead, Observed
 from ravlm.heads.classification import ALTERNATIVES, ClassPrediction
 from ravlm.heads.likelihood import Likelihood
 from ravlm.heads.targets import LabelTargets
+from ravlm.heads.whole_answers import WholeAnswerHead
 from ravlm.records import Decoded
 from ravlm.tensors import Batch, Fused, Knowledge
 
 
-class MultiLabelHead(CalibratedHead):
+class MultiLabelHead(WholeAnswerHead):
     """Each label of a fixed vocabulary is right or not, independently given what was fused.
 
     p(S) = prod_{i in S} sigmoid(z_i) prod_{i not in S} (1 - sigmoid(z_i)), with a logit z for each label. The answer
-    is the likeliest set, that of all labels with a probability above a half. Confidence is p(S), since an answer is
-    right when it names every member and nothing else; it is at most the least sure decision's probability. Training
+    is the likeliest set, that of all labels with a probability above a half. Confidence is p(S)^T, since an answer is
+    right when it names every member and nothing else; p(S) is at most the least sure decision's probability. Training
     begins with one label expected in all (Lin et al. 2017, Focal Loss for Dense Object Detection, section 4.1).
     """
 
@@ -43,22 +43,28 @@ class MultiLabelHead(CalibratedHead):
         ).sum(1)
         return summed.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
 
-    def decode(self, prediction: ClassPrediction, knowledge: Knowledge) -> list[Decoded]:
+    def log_likelihood(self, prediction: ClassPrediction, targets: LabelTargets) -> Float[Tensor, " b"]:
+        """Log p(S) of the right labels, where any is known."""
+        found = -nn.functional.binary_cross_entropy_with_logits(
+            prediction.logits, targets.labels.to(prediction.logits.dtype), reduction="none"
+        ).sum(1)
+        return found.masked_fill(~targets.labels.any(1), torch.finfo(found.dtype).min)
+
+    def uncalibrated(self, prediction: ClassPrediction) -> list[Decoded]:
         """The likeliest set in words, in the vocabulary's order, and the next likely ones.
 
         Where no label has more than a half, the likeliest set that is not empty stands for what was declined.
         """
         decoded = []
-        for logits in prediction.logits.detach().cpu().double() / self.temperature:
+        for logits in prediction.logits.detach().cpu().double():
             ranked = likeliest_sets(logits, ALTERNATIVES + 1)
             named = [(", ".join(self.vocabulary[i] for i in members), p) for members, p in ranked if members]
-            text, confidence = named[0]
-            abstained = not ranked[0][0] or confidence < self.threshold
-            decoded.append(Decoded(text, confidence, abstained, support=(), alternatives=tuple(named[:ALTERNATIVES])))
+            text, p = named[0]
+            decoded.append(Decoded(text, p, not ranked[0][0], support=(), alternatives=tuple(named[:ALTERNATIVES])))
         return decoded
 
     def likelihoods(self, prediction: ClassPrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:
-        """p(S) of the set that the answer names, in the words of `decode`; zero where it is no such set."""
+        """p(S)^T of the set that the answer names, in the words of `decode`; zero where it is no such set."""
         members, left = [], f"{answer}, "
         for i, label in enumerate(self.vocabulary):
             if left.startswith(f"{label}, "):
@@ -66,18 +72,11 @@ class MultiLabelHead(CalibratedHead):
                 left = left.removeprefix(f"{label}, ")
         if left:
             return [Likelihood(0.0)] * len(prediction.logits)
-        logits = prediction.logits.detach().double() / self.temperature
+        logits = prediction.logits.detach().double()
         on = torch.zeros(logits.shape[1], dtype=torch.bool, device=logits.device)
         on[members] = True
         p = nn.functional.logsigmoid(torch.where(on, logits, -logits)).sum(1).exp()
-        return [Likelihood(value) for value in p.tolist()]
-
-    def observed(self, prediction: ClassPrediction, targets: LabelTargets, knowledge: Knowledge) -> Observed:
-        """Each label of each row as two outcomes, off and on, with the logits 0 and z."""
-        known = targets.labels.any(1)
-        on, labels = prediction.logits[known].flatten(), targets.labels[known].flatten()
-        logits, right = torch.stack([torch.zeros_like(on), on], 1), torch.stack([~labels, labels], 1)
-        return Observed(logits, right, on.new_zeros(0))
+        return [Likelihood(self.confidence(value)) for value in p.tolist()]
 
 
 def likeliest_sets(logits: Float[Tensor, " c"], count: int) -> list[tuple[tuple[int, ...], float]]:

@@ -10,11 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ravlm.grading import normalise, parse_number, reference_answer
-from ravlm.heads.calibration import CalibratedHead, Observed
+from ravlm.heads.calibration import Validated
 from ravlm.heads.classification import ALTERNATIVES
 from ravlm.heads.likelihood import Likelihood
 from ravlm.heads.targets import NumberTargets
 from ravlm.heads.units import UnitScale, standardise
+from ravlm.heads.whole_answers import WholeAnswerHead
 from ravlm.records import Decoded, Example
 from ravlm.tensors import Batch, Fused, Knowledge
 
@@ -56,16 +57,16 @@ class Quantity:
         return reference_answer(Example("", (), None, "number", value=self.value, unit=self.unit or None))
 
 
-class RegressionHead(CalibratedHead):
+class RegressionHead(WholeAnswerHead):
     """p(y, u) = p(u) Laplace(z_u(y); m_u, b_u): which unit, and the number's location m and scale b in that unit.
 
     All three are read from the fused vector. The loss is Kendall and Gal 2017, What Uncertainties Do We Need in
     Bayesian Deep Learning for Computer Vision?, equation 5, with a Laplace distribution in place of the Gaussian: the
     answer is then the median, which stays the median when z goes back to y, and which has the least mean absolute
-    error. The temperature divides the units' logits and multiplies b, for Laplace(b)^(1/T) is Laplace(T b).
+    error. Intervals are those of Laplace(m, s b), with the widening s that validation shows.
 
-    Confidence is the probability that the unit is right and that the value is within tolerance: within `tolerance` of
-    the value, or of the range of nine in ten training values of the unit where that is less. That is what
+    Confidence is p^T, with p the probability that the unit is right and the value within tolerance: within `tolerance`
+    of the value, or of the range of nine in ten training values of the unit where that is less. That is what
     `judge` calls right, too. It never cites: to copy a number from a passage is what `CandidateHead` does, and whether
     the evidence reaches the fused vector is the fusion's part.
     """
@@ -99,32 +100,32 @@ class RegressionHead(CalibratedHead):
     def loss(self, prediction: NumberPrediction, targets: NumberTargets) -> Float[Tensor, ""]:
         """-log p(u) + |z - m_u| / b_u + log 2 b_u, mean over the rows with a known unit; zero without any."""
         known = targets.unit >= 0
+        summed = self._costs(prediction, targets)
+        return summed.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
+
+    def log_likelihood(self, prediction: NumberPrediction, targets: NumberTargets) -> Float[Tensor, " b"]:
+        """Log of the density of the right number in its unit, where the unit is known."""
+        found = -self._costs(prediction, targets)
+        return found.masked_fill(targets.unit < 0, torch.finfo(found.dtype).min)
+
+    def _costs(self, prediction: NumberPrediction, targets: NumberTargets) -> Float[Tensor, " b"]:
         z, unit = self._standardised(targets)
         location, scale = (part.gather(1, unit[:, None])[:, 0] for part in (prediction.location, prediction.scale))
         of_unit = nn.functional.cross_entropy(prediction.units, unit, reduction="none")
-        summed = of_unit + (z - location).abs() / scale + (2 * scale).log()
-        return summed.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
+        return of_unit + (z - location).abs() / scale + (2 * scale).log()
 
     def quantities(self, prediction: NumberPrediction) -> list[list[Quantity]]:
         """For each question its number in each unit, the likeliest unit first."""
         scales = self.scales
-        shares = (prediction.units.detach().double().cpu() / self.temperature).softmax(-1)
-        locations, widths = (
-            prediction.location.tolist(),
-            (prediction.scale.detach().double() * self.temperature).tolist(),
-        )
+        shares = prediction.units.detach().double().cpu().softmax(-1)
+        locations, widths = prediction.location.tolist(), prediction.scale.tolist()
         found = []
         for row, share in enumerate(shares.tolist()):
             order = sorted(range(len(scales)), key=lambda u: (-share[u], u))
-            found.append(
-                [
-                    _quantity(scales[u], locations[row][u], widths[row][u], share[u], self.tolerance, self.level)
-                    for u in order
-                ]
-            )
+            found.append([self._quantity(scales[u], locations[row][u], widths[row][u], share[u]) for u in order])
         return found
 
-    def decode(self, prediction: NumberPrediction, knowledge: Knowledge) -> list[Decoded]:
+    def uncalibrated(self, prediction: NumberPrediction) -> list[Decoded]:
         """The median in the likeliest unit; alternatives are the medians in other units.
 
         A unit may be likelier and its number less sure, so that a number in a less likely unit has more of a chance to
@@ -134,38 +135,40 @@ class RegressionHead(CalibratedHead):
         for answer, *others in self.quantities(prediction):
             less = sorted((q for q in others if q.probability <= answer.probability), key=lambda q: -q.probability)
             alternatives = tuple((quantity.text, quantity.probability) for quantity in (answer, *less)[:ALTERNATIVES])
-            confidence = answer.probability
             interval = (answer.low, answer.high) if math.isfinite(answer.high - answer.low) else None
-            decoded.append(Decoded(answer.text, confidence, confidence < self.threshold, (), alternatives, interval))
+            decoded.append(Decoded(answer.text, answer.probability, False, (), alternatives, interval))
         return decoded
 
     def likelihoods(self, prediction: NumberPrediction, knowledge: Knowledge, answer: str) -> list[Likelihood]:
-        """The probability that the answer's unit is right and the value within tolerance of its number.
+        """The confidence that the answer's unit is right and the value within tolerance of its number.
 
         Zero where it is no number in a unit of this head.
         """
-        scales, named = self.scales, normalise(answer)
-        fits = [u for u, s in enumerate(scales) if parse_number(answer, s.name) is not None]
-        fits = [u for u in fits if named.endswith(normalise(scales[u].name))]
-        if not fits:
+        scales, number = self.scales, self._number(answer)
+        if number is None:
             return [Likelihood(0.0)] * len(prediction.units)
-        u = fits[0]  # no other has its name
-        value = parse_number(answer, scales[u].name) or 0.0
-        shares = (prediction.units.detach().double() / self.temperature).softmax(-1)[:, u].tolist()
-        locations = prediction.location[:, u].tolist()
-        widths = (prediction.scale[:, u].detach().double() * self.temperature).tolist()
+        u, value = number
+        shares = prediction.units.detach().double().softmax(-1)[:, u].tolist()
+        locations, widths = prediction.location[:, u].tolist(), prediction.scale[:, u].tolist()
         return [
-            Likelihood(share * _mass_within(scales[u], value, location, width, self.tolerance))
+            Likelihood(self.confidence(share * _mass_within(scales[u], value, location, width, self.tolerance)))
             for share, location, width in zip(shares, locations, widths, strict=True)
         ]
 
-    def observed(self, prediction: NumberPrediction, targets: NumberTargets, knowledge: Knowledge) -> Observed:
-        """The units' logits and |z - m_u| / b_u, of the rows with a number of a known unit."""
-        known = targets.unit >= 0
+    def same(self, first: str, second: str) -> bool:
+        """Whether the second is a number in the first's unit, within tolerance of it."""
+        given, other = self._number(first), self._number(second)
+        if given is None or other is None or given[0] != other[0]:
+            return False
+        return abs(given[1] - other[1]) <= self.scales[given[0]].within(given[1], self.tolerance) * (1 + 1e-9)
+
+    def residuals(self, given: Validated) -> Float[Tensor, " r"]:
+        """|z - m_u| / b_u of the rows with a number of a known unit, u."""
+        prediction, targets = given.prediction, given.targets
         z, unit = self._standardised(targets)
         location, scale = (part.gather(1, unit[:, None])[:, 0] for part in (prediction.location, prediction.scale))
-        right = nn.functional.one_hot(unit, len(self.units)).bool()
-        return Observed(prediction.units[known], right[known], ((z - location).abs() / scale)[known])
+        residuals: Tensor = (z - location).abs() / scale
+        return residuals[targets.unit >= 0]
 
     def judge(self, example: Example, decoded: Decoded) -> bool:
         """Whether the answer is in the example's unit and its value within tolerance of the right one."""
@@ -175,19 +178,27 @@ class RegressionHead(CalibratedHead):
             return False
         return abs(value - example.value) <= scale.within(value, self.tolerance) * (1 + 1e-9)
 
+    def _number(self, answer: str) -> tuple[int, float] | None:
+        """The place of an answer's unit and its value; None where it is no number in a unit of this head."""
+        named = normalise(answer)
+        for u, scale in enumerate(self.scales):
+            value = parse_number(answer, scale.name)
+            if value is not None and named.endswith(normalise(scale.name)):
+                return u, value  # no other has its name
+        return None
+
+    def _quantity(self, unit: UnitScale, location: float, scale: float, share: float) -> Quantity:
+        """The median with its interval, and the probability of what is within tolerance of it."""
+        value = unit.rounded(unit.restore(location))
+        mass = _mass_within(unit, value, location, scale, self.tolerance)
+        far = -self.widening * scale * math.log(1.0 - self.level)
+        return Quantity(value, unit.name, unit.restore(location - far), unit.restore(location + far), share * mass)
+
     def _standardised(self, targets: NumberTargets) -> tuple[Float[Tensor, " b"], Any]:
         """Each value in its unit's standardised space [b], and the unit, 0 where it is not known [b]."""
         unit = targets.unit.clamp(min=0)
         size, centre, deviation = (getattr(self, name)[unit] for name in ("size", "centre", "deviation"))
         return standardise(targets.value.masked_fill(targets.unit < 0, 0.0), size, centre, deviation), unit
-
-
-def _quantity(unit: UnitScale, location: float, scale: float, share: float, tolerance: float, level: float) -> Quantity:
-    """The median with its interval, and the probability of what is within tolerance of it."""
-    value = unit.rounded(unit.restore(location))
-    mass = _mass_within(unit, value, location, scale, tolerance)
-    far = -scale * math.log(1.0 - level)
-    return Quantity(value, unit.name, unit.restore(location - far), unit.restore(location + far), share * mass)
 
 
 def _mass_within(unit: UnitScale, value: float, location: float, scale: float, tolerance: float) -> float:

@@ -122,9 +122,24 @@ def test_a_count_is_never_long() -> None:
 
 def test_a_learning_curve_by_hand() -> None:
     rows = [{"step": s, "seconds": s / 10, "stage": "read", "loss": 4.0 - s / 100} for s in (0, 100, 200)]
-    (panel,) = panels(by_stage([*rows, {"step": 300}], "loss, {stage}"))
+    (panel,) = panels(by_stage([*rows, {"step": 300}], {"loss": "loss, {stage}"}))
     assert (panel.name, panel.low, panel.high, panel.last_step, panel.seconds) == ("loss, read", 2.0, 4.0, 200, 20)
     assert panel.points == ((0.0, 0.0), (WIDE / 2, TALL / 2), (WIDE, TALL))
+
+
+def test_every_stage_has_panels_in_its_own_measures() -> None:
+    rows = [
+        {"step": 10, "seconds": 1.0, "stage": "match", "loss": 0.5},
+        {"step": 0, "seconds": 0.1, "stage": "read", "validation": 9.0},
+        {"step": 10, "seconds": 2.0, "stage": "read", "loss": 700.0},
+        {"step": 10, "seconds": 2.1, "stage": "read", "validation": 8.0},
+    ]
+    found = panels(by_stage(rows, {"loss": "loss, {stage}", "validation": "on validation, {stage}"}))
+    assert [(p.name, p.low, p.high, p.first_step, p.last_step) for p in found] == [
+        ("loss, match", 0.5, 0.5, 10, 10),
+        ("on validation, read", 8.0, 9.0, 0, 10),
+        ("loss, read", 700.0, 700.0, 10, 10),
+    ]
 
 
 @pytest.mark.parametrize(

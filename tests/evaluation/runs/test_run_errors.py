@@ -9,6 +9,8 @@ import pytest
 from made_run import ABOUT, EXAMPLES, OUTCOMES, PASSAGES, answer, retrieved, write_made_run
 from ravlm.cli.run_tables import tell_run
 from ravlm.evaluation.attribution.causes import outcome_of
+from ravlm.evaluation.report.measured import confidence_section
+from ravlm.evaluation.report.parts import Sentence
 from ravlm.evaluation.report.sections import error_table, evidence_section
 from ravlm.evaluation.report.tables import Noted
 from ravlm.evaluation.report.words import words_in
@@ -185,3 +187,40 @@ def test_the_terminal_tells_them_where_half_of_the_questions_ask_for_one(
     assert "Mean absolute error" not in capsys.readouterr().out
     tell_run(replace(run, outcomes=fewer[:2]))
     assert "Mean absolute error" in capsys.readouterr().out
+
+
+def by_regression(run: Run, tolerance: float) -> Run:
+    settings = {"output": {"kind": "regression", "tolerance": tolerance}}
+    return replace(run, about={**run.about, "model": {**run.about["model"], "settings": settings}})
+
+
+@pytest.mark.parametrize(("tolerance", "share"), [(0.1, "50.0"), (0.2, "100.0")])
+def test_of_regression_right_is_not_held_against_confidence_and_the_share_within_tolerance_is_told(
+    run: Run, capsys: pytest.CaptureFixture[str], tolerance: float, share: str
+) -> None:
+    outcomes = [run.outcomes[0], replace(run.outcomes[1], error={"retrieved": 0.15 * 447430.0})]
+    changed = by_regression(replace(run, outcomes=outcomes), tolerance)
+    (told,) = confidence_section(changed, words_in("en")).parts
+    assert isinstance(told, Sentence)
+    assert "exactly equal" in told.text
+    assert f"Of 2 numbers that were asked for, {share}\N{NO-BREAK SPACE}% were answered within" in told.text
+    tell_run(changed)
+    assert "exactly equal" in " ".join(capsys.readouterr().out.split())
+    words = by_regression(replace(run, outcomes=[replace(o, error={}) for o in outcomes]), tolerance)
+    assert "0.0\N{NO-BREAK SPACE}% were" in confidence_section(words, words_in("en")).parts[0].text  # type: ignore[union-attr]
+    assert "完全相等" in confidence_section(changed, words_in("zh")).parts[0].text  # type: ignore[union-attr]
+    tell_run(run)
+    assert "exactly equal" not in capsys.readouterr().out
+    assert not any(isinstance(part, Sentence) for part in confidence_section(run, words_in("en")).parts)
+
+
+def test_the_terminal_tells_how_many_were_answered_where_any_was_declined(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = [replace(o, right={**o.right, "retrieved": True}, abstained={"retrieved": False}) for o in run.outcomes]
+    tell_run(replace(run, outcomes=right))
+    assert "declined" not in capsys.readouterr().out
+    wrong = replace(right[1], right={**right[1].right, "retrieved": False})
+    declined = replace(wrong, abstained={"retrieved": True})
+    tell_run(replace(run, outcomes=[right[0], wrong, declined]))
+    assert "Answered 2 of 3 from what was retrieved, of these wrong 1" in " ".join(capsys.readouterr().out.split())

@@ -17,7 +17,7 @@ _GROUPING = re.compile(r"(?<=\d)[,\s](?=\d{3}(?!\d))")
 
 
 def states(example: Example, text: str, *, whole_words: bool) -> bool:
-    """Whether the text states a right answer; all of them where all are needed, never a caption.
+    """Whether the text states a right answer; all of them where all are needed.
 
     As a substring this is the pseudo relevance that the literature counts with (see `ranking.pseudo_relevance_recall`):
     texts are compared after `grading.normalise`, numbers in full, plain or grouped. A 5 stands in 15 then, and .no in
@@ -27,8 +27,6 @@ def states(example: Example, text: str, *, whole_words: bool) -> bool:
     a number is whole), be right by the measure, keep the mark that its name begins with (.no is not "no"), and a
     number must not go on to count something else (2,022 m is not stated by "2,022 feet").
     """
-    if example.kind == "captions":
-        return False
     if example.kind == "all_of":
         members = [replace(example, kind="answers", answers=(member,)) for member in example.answers]
         return bool(members) and all(states(member, text, whole_words=whole_words) for member in members)

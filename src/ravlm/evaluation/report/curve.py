@@ -39,16 +39,19 @@ class Panels:
     height: ClassVar[int] = HEIGHT
 
 
-def by_stage(rows: Sequence[Mapping[str, Any]], loss: str) -> list[dict[str, Any]]:
-    """A training run's curve, rows of step, seconds, stage and loss, with each stage's loss as a measure of its own.
+def by_stage(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A training run's curve, rows of step, seconds, stage and measures, with each stage's as measures of their own.
 
-    >>> by_stage([{"step": 10, "seconds": 1.5, "stage": "read", "loss": 2.0}], "loss, {stage}")
+    `names` are the measures that are shown, each with what it is called of a stage.
+
+    >>> by_stage([{"step": 10, "seconds": 1.5, "stage": "read", "loss": 2.0}], {"loss": "loss, {stage}"})
     [{'step': 10, 'seconds': 1.5, 'loss, read': 2.0}]
     """
     return [
-        {"step": row["step"], "seconds": row["seconds"], loss.format(stage=row["stage"]): row["loss"]}
+        {"step": row["step"], "seconds": row["seconds"]}
+        | {name.format(stage=row["stage"]): row[measure] for measure, name in names.items() if measure in row}
         for row in rows
-        if {"step", "seconds", "stage", "loss"} <= set(row)
+        if {"step", "seconds", "stage"} <= set(row)
     ]
 
 

@@ -1,12 +1,13 @@
 """A run's sections with charts: finding the right entry, and confidence."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ravlm.evaluation.calibration import reliability, risk_coverage
 from ravlm.evaluation.ranking import recall_curve
 from ravlm.evaluation.report.charts import recall_plot, reliability_plot, risk_plot
-from ravlm.evaluation.report.parts import Figure, Figures, Part, Section
+from ravlm.evaluation.report.parts import Figure, Figures, Part, Section, Sentence
 from ravlm.evaluation.report.sections import group_names, main_groups
 from ravlm.evaluation.report.tables import Cell, Table, cell, with_interval
 from ravlm.evaluation.report.words import Words, percent
@@ -61,6 +62,8 @@ def confidence_section(run: Run, words: Words) -> Section:
     groups = [name for name in main_groups(run.summary["scores"]) if "calibration" in scores[name]]
     if not groups or not run.outcomes:
         return Section(w.title, ())
+    if told := near_enough(run, words):
+        return Section(w.title, [Sentence(told)])
     confidence = [o.confidence / 1000 for o in run.outcomes]
     right = [o.right["retrieved"] for o in run.outcomes]
     found = scores[ALL]["calibration"]
@@ -71,6 +74,40 @@ def confidence_section(run: Run, words: Words) -> Section:
     )
     table = Table(w.table, (w.column, w.ece, w.aurc, w.answered, w.risk), rows, w.note)
     return Section(w.title, [figures, table])
+
+
+def near_enough(run: Run, words: Words) -> str:
+    """Of a model whose confidence is that a number is near enough: that here right is more, and how many are near.
+
+    Nothing of other models. Near is within the model's tolerance times the right number; `RegressionHead.judge` counts
+    as near, where numbers vary little beside their size, only what is nearer.
+    """
+    output = run.about["model"]["settings"].get("output", {})
+    if output.get("kind") != "regression" or "retrieved" not in run.answers:
+        return ""
+    numbers = [
+        (asked.example.value, o.error)
+        for asked, o in zip(run.questions, run.outcomes, strict=True)
+        if asked.example.value is not None
+    ]
+    if not numbers:
+        return ""
+    tolerance = float(output["tolerance"])
+    near = [error.get("retrieved", math.inf) <= tolerance * abs(value) * (1 + 1e-9) for value, error in numbers]
+    return str(
+        words.confidence.near.format(
+            tolerance=percent(tolerance), share=percent(sum(near) / len(near)), n=f"{len(near):,}"
+        )
+    )
+
+
+def answered(run: Run, words: Words) -> str:
+    """How many questions were answered from what was retrieved, and how many of these wrongly; nothing if all were."""
+    right = [o.right["retrieved"] for o in run.outcomes if not o.abstained.get("retrieved", True)]
+    if "retrieved" not in run.answers or len(right) == len(run.outcomes):
+        return ""
+    told = words.confidence.answered_of
+    return str(told.format(answered=f"{len(right):,}", n=f"{len(run.outcomes):,}", wrong=f"{right.count(False):,}"))
 
 
 def _reliability(confidence: Sequence[float], right: Sequence[bool], found: Mapping[str, Any], words: Words) -> Figure:

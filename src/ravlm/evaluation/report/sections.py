@@ -126,8 +126,9 @@ def relations_section(run: Run, words: Words) -> Section:
 
 
 def training_section(run: Run, words: Words) -> Section:
-    """The learning curve, a panel for each stage's loss."""
-    rows = by_stage(run.about["model"]["training"].get("curve", ()), words.training.loss)
+    """The learning curve: for each stage a panel of its loss, and of its validation where it was validated."""
+    names = {"loss": words.training.loss, "validation": words.training.validation}
+    rows = by_stage(run.about["model"]["training"].get("curve", ()), names)
     found = panels(rows)
     return Section(words.training.title, [Panels(tuple(found))] if found else [])
 

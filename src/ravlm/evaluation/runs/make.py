@@ -42,7 +42,7 @@ def make_run(
         PathError: `out` holds something, or can't be written.
         TrainingError: the model's answers are no numbers.
     """
-    questions = questions_of(dataset, split, groups)
+    questions = questions_of(dataset, split, groups, describes=answerer.describes)
     seen = evaluate(answerer, dataset, questions, kinds, progress=progress)
     given = list(seen.answers)
     about = describe(answerer, model, dataset, given, split=split, groups=groups, questions=len(questions))

@@ -41,7 +41,7 @@ def replay(
     """
     dataset = Dataset.open(data)
     split, groups = run.about["dataset"]["split"], run.about["dataset"]["groups"]
-    examples = questions_of(dataset, split, groups)
+    examples = questions_of(dataset, split, groups, describes=answerer.describes)
     if not examples:
         raise DatasetError(f"The split {split!r} of {data} has no question with a right answer: nothing to replay.")
     kinds = list(run.answers)

@@ -1,0 +1,47 @@
+"""What docs/training.md says of joint training runs, and its objectives are all there are."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from command import ran
+from documents import ROOT, commands
+from ravlm.model.config import RetrieverConfig
+from ravlm.training.config import JointConfig, Objective
+
+TEXT = (ROOT / "docs" / "training.md").read_text(encoding="utf-8").partition("## Retriever and reader together")[2]
+TEXT = TEXT.partition("\n## ")[0]
+
+
+def test_the_command_runs(
+    trained: Path,
+    coloured: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained, "model")
+    shutil.copytree(coloured, "flags")
+    Path("configs").mkdir()
+    config = (ROOT / "configs" / "joint.toml").read_text(encoding="utf-8")
+    assert "steps = 150" in config
+    Path("configs", "joint.toml").write_text(config.replace("steps = 150", "steps = 2\nbatch = 8"), encoding="utf-8")
+    (command,) = commands(TEXT, "docs/training.md")
+    assert ran(command.words, monkeypatch) == 0, capsys.readouterr().err
+    assert "learning to retrieve and read together: 2 of 2" in capsys.readouterr().err
+    assert (tmp_path / "joined" / "config.json").is_file()
+
+
+def test_objectives_parts_and_queries_are_all_that_there_are() -> None:
+    rows = set(re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE))
+    assert rows == set(get_args(Objective))
+    parts = re.search(r"The parts are (.*?)\. All", TEXT, re.DOTALL)
+    assert parts is not None
+    assert set(re.findall(r"`(\w+)`", parts[1])) == set(JointConfig.PARTS)
+    queries = get_args(RetrieverConfig.model_fields["query"].annotation)
+    assert all(f'(`"{name}"`)' in TEXT for name in queries)
+    assert JointConfig().steps == 0
