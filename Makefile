@@ -37,12 +37,16 @@ bench: venv
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fusions.py
 	$(BIN)/python benchmarks/grocery.py --base iconic
 	$(BIN)/python benchmarks/grocery.py --base photos
+	$(BIN)/python benchmarks/captions.py
+	$(BIN)/python benchmarks/texts.py
 	$(BIN)/python benchmarks/outputs.py
 	$(BIN)/python benchmarks/knowledge.py
 	$(BIN)/python benchmarks/survival.py
 	$(BIN)/python benchmarks/encoders.py
 	$(BIN)/python benchmarks/matrix.py
 	$(BIN)/python benchmarks/model.py
+	$(BIN)/python benchmarks/training.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/joint.py --datasets flags
 	$(BIN)/python benchmarks/retrieval.py --part late-vectors --work build/late
 	$(BIN)/python benchmarks/retrieval.py --part late --work build/late
 	$(BIN)/python benchmarks/retrieval.py

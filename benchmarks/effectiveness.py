@@ -98,10 +98,8 @@ def _trained(part: str, work: Path) -> dict[Path, Path]:
         grocery.ravlm("train", "--data", data, "--out", made[data])
         return made
     for base in ("iconic", "photos"):
-        data = work / f"grocery-{base}"
-        made[data] = work / f"{data.name}-model"
-        grocery.ravlm("dataset", "make", "grocery", grocery.SHARED, "--out", data, "--base", base)
-        grocery.ravlm("train", grocery.CONFIG, "--data", data, "--out", made[data])
+        data, model = grocery.make_model(grocery.SHARED, base, 0, None, work)
+        made[data] = model
     return made
 
 

@@ -47,3 +47,12 @@ def model_table(results: Mapping[str, Any], language: str) -> str:
 
 def _more(share: float) -> str:
     return f"{100 * share:+.1f} %"
+
+
+def training_table(results: Mapping[str, Any], language: str) -> str:
+    """What share of a step of training is outside the encoders."""
+    rows = [
+        [name, f"{found['step, s']:.2f} s", f"{100 * found['outside']:.1f} %"]
+        for name, found in results["outside"].items()
+    ]
+    return markdown(["stage", "a step", "outside the encoders"], rows)

@@ -59,9 +59,9 @@ def measure(model: Path, data: Path, quick: bool) -> dict[str, Any]:
     asked = [
         Query(e.question or "", (read_image(dataset.image_path(e.images[0])),), e.language, id=e.id) for e in questions
     ]
-    training = json.loads((model / "config.json").read_text(encoding="utf-8"))["training"]
+    made_of = json.loads((model / "config.json").read_text(encoding="utf-8"))["model"]
     return {
-        "eye's steps": training["match"]["steps"],
+        "eye": made_of["visual"],
         "photos": len(questions),
         "questions": len(questions),
         "recall": told | _by_text(base, asked, questions),

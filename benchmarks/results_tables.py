@@ -1,4 +1,4 @@
-"""The tables of `docs/results.md`: what the modes of fusion are worth, and the output layers."""
+"""The tables of `docs/results.md`: what the modes of fusion are worth, the output layers, and captions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,13 @@ from cells import markdown, share, times
 
 _INPUTS = ("image", "question", "knowledge")
 _BASES = {"iconic": "iconic pictures only", "photos": "with photos"}
+_WRITERS = {
+    "commonest": "the commonest caption",
+    "nearest": "the name of the most similar picture",
+    "no evidence": "the model, no evidence",
+    "retrieved": "**the model**",
+}
+_LANGUAGES = {"en": "English", "zh": "Chinese"}
 _CLASSES = {
     "fine:seen": "which product: seen",
     "fine:unseen": "which product: unseen",
@@ -46,6 +53,29 @@ def fusions_table(results: Mapping[str, Any], language: str) -> str:
         for mode, found in modes.items()
     ]
     return markdown(head, rows) + "\n\n" + _inputs_table(modes)
+
+
+def joint_table(results: Mapping[str, Any], language: str) -> str:
+    """What the arms of joint training reach, and by how much they are better than the frozen one."""
+    head = ["trained", "seeds", "questions", "accuracy", "better by", "R@1", "better by", "n"]
+    rows = []
+    for dataset, arms in results["datasets"].items():
+        for arm, found in arms.items():
+            for group in ("seen", "unseen"):
+                of = found[group]
+                better = [_difference(of.get(name)) if arm != "frozen" else "" for name in ("better", "R@1 better")]
+                cells = [share(of["retrieved"]), better[0], share(of["R@1"]), better[1]]
+                name = f"{dataset}, {arm.replace('-', ' ')}"
+                rows.append([name, str(len(found["seeds"])), group, *cells, f"{of['n']:,}"])
+    return markdown(head, rows)
+
+
+def _difference(found: Mapping[str, Any] | None) -> str:
+    """A difference with its interval, in shares."""
+    if found is None:
+        return ""
+    low, high = found["interval"]
+    return f"{found['value']:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def _inputs_table(modes: Mapping[str, Any]) -> str:
@@ -128,3 +158,56 @@ def _errors(found: Mapping[str, Any]) -> list[str]:
 
 def _accuracies(found: Mapping[str, Any]) -> list[str]:
     return [share(found[kind]["value"]) for kind in ("prior", "none", "retrieved", "oracle")]
+
+
+def captions_table(results: Mapping[str, Any], language: str) -> str:
+    """The scores of each writer by group and language; then captions to look at, of pictures never seen."""
+    groups = results["groups"]
+    measures = next(iter(groups.values()))["by"]["retrieved"]
+    rows = [
+        [f"{_group(group)}: {_WRITERS[name]}", *(share(scores[measure]) for measure in measures), f"{found['n']}"]
+        for group, found in groups.items()
+        for name, scores in found["by"].items()
+    ]
+    tables = [markdown(["captions", *measures, "n"], rows)]
+    for group, looked in results["looked at"].items():
+        head = ["its name", "most similar picture", "the model, no evidence", "the model"]
+        tables.append(f"Every so-many-th picture, {_group(group)}:\n\n" + _texts(head, looked))
+    return "\n\n".join(tables)
+
+
+_COUNTRIES = {
+    "unseen": "English, countries never seen",
+    "unseen_zh": "Chinese, countries never seen",
+}
+
+
+def texts_table(results: Mapping[str, Any], language: str) -> str:
+    """How many texts are right from each kind of evidence, and how many of these stand on it."""
+    kinds = {
+        "none": "no evidence",
+        "retrieved": "**the model**",
+        "removed": "its evidence taken away",
+    }
+    rows = [
+        [
+            _COUNTRIES[group],
+            *(share(found[kind]["value"]) for kind in kinds),
+            share(found["grounded"]),
+            share(found["R@1"]),
+            f"{found['n']:,}",
+        ]
+        for groups in results["runs"].values()
+        for group, found in groups.items()
+    ]
+    return markdown(["texts that are right", *kinds.values(), "grounded", "R@1", "n"], rows)
+
+
+def _group(group: str) -> str:
+    seen, _, language = group.partition(":")
+    return f"{_LANGUAGES[language]}, {seen}"
+
+
+def _texts(head: list[str], rows: list[dict[str, str]]) -> str:
+    lines = [head, ["---"] * len(head), *(list(row.values()) for row in rows)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |" for cells in lines)

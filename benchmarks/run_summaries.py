@@ -96,6 +96,21 @@ def grocery_results(found: Mapping[str, Any], groups: Sequence[str], kinds: Sequ
     }
 
 
+def by_photo_results(
+    photos: Sequence[str], outcomes: Sequence[Outcome], groups: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """For each group: the share of photos whose right entry is found first, or among the first five.
+
+    `photos` tells each outcome's photo. All questions about a photo find the same entries.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        ranks = {p: min(o.gold_ranks, default=None) for p, o in zip(photos, outcomes, strict=True) if group in o.groups}
+        found[group] = {f"R@{k}": mean(r is not None and r <= k for r in ranks.values()) for k in (1, 5)}
+        found[group]["n"] = len(ranks)
+    return found
+
+
 def causes_results() -> dict[str, Any]:
     """For each dataset, seen and unseen: causes, grounding and calibration, each a mean over the runs."""
     found: dict[str, Any] = {}

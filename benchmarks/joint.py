@@ -1,0 +1,160 @@
+"""Joint training against frozen retrieval, at equal steps, on flags and groceries.
+
+    python benchmarks/joint.py [--datasets flags grocery] [--seeds 0 1 2] [--arms ...] [--steps 150] [--work DIR]
+
+All arms of a dataset and seed but the first go on from the same model, trained as benchmarks/flags.py or
+benchmarks/grocery.py does (whose `--work` serves), by the same number of steps:
+
+- untrained: an eye with random weights that stands still; the reader has the steps of the model's and these;
+- frozen: the eye was trained by matching and stands still; the reader goes on learning;
+- matching: the eye goes on learning by matching, the reader stands still: what more supervision alone brings;
+- joint without gold: eye, query side and reader learn together from answers; which entries are right is not known;
+- joint: the same, with the right entries.
+
+Writes benchmarks/results/runs/joint-DATASET-SEED-ARM.json (the summaries of the runs), benchmarks/results/joint.json
+(what follows from them) and the tables of the documents. About 10 CPU minutes an arm.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import flags
+import grocery
+from ravlm.evaluation.bootstrap import clustered_score
+from ravlm.evaluation.measures import mean
+from ravlm.evaluation.runs.columns import from_columns
+from ravlm.evaluation.runs.records import Outcome
+from results_file import measured_with, write
+from results_tables import joint_table
+from run_summaries import GROUPS, keep, ravlm, summaries
+from tables import rewrite_documents
+
+RESULTS = "joint.json"
+DATASETS = ("flags", "grocery")
+ARMS = ("untrained", "frozen", "matching", "joint-without-gold", "joint")
+_GOING_ON = """# Made by benchmarks/joint.py
+[training]
+checkpoint_every = 1000
+
+[training.match]
+steps = {match}
+learning_rate = 0.001
+
+[training.read]
+steps = {read}
+learning_rate = {rate}
+matrix_learning_rate = {matrix_rate}
+
+[training.joint]
+steps = {joint}
+learning_rate = 0.001
+rates = {{ visual = 0.001 }}
+gold = {gold}
+"""
+_READ = 500  # steps of the read stage of the models that are gone on from
+
+
+def config_of(arm: str, steps: int) -> str:
+    """The configuration of an arm."""
+    of = {"match": 0, "read": 0, "joint": 0, "gold": "true", "rate": 0.002, "matrix_rate": 0.003}
+    if arm == "untrained":
+        of |= {"read": _READ + steps, "rate": 0.008, "matrix_rate": 0.012}
+    elif arm == "frozen":
+        of["read"] = steps
+    elif arm == "matching":
+        of["match"] = steps
+    else:
+        of |= {"joint": steps, "gold": str(arm == "joint").lower()}
+    return _GOING_ON.format(**of)
+
+
+def measure(dataset: str, seed: int, arm: str, steps: int, work: Path, source: Path, distractors: Path | None) -> None:
+    """Train and evaluate an arm in `work/joint/DATASET-SEED-ARM`, where that is not done yet; keep the summary."""
+    if dataset == "flags":
+        data, model = flags.make_model(seed, work)
+    else:
+        data, model = grocery.make_model(source, "iconic", seed, distractors, work)
+    name = f"{dataset}-{seed}-{arm}"
+    here = work / "joint" / name
+    config, made, run = (here / part for part in ("config.toml", "model", "run"))
+    here.mkdir(parents=True, exist_ok=True)
+    config.write_text(config_of(arm, steps), encoding="utf-8")
+    if not (made / "config.json").exists():
+        going_on = () if arm == "untrained" else ("--from", model)
+        ravlm("train", config, "--data", data, "--out", made, "--seed", seed, *going_on)
+    if not run.exists():
+        ravlm("evaluate", made, "--data", data, "--out", run, "--evidence", "retrieved")
+    ravlm("verify", run)
+    keep(run, f"joint-{name}")
+
+
+def results_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What `joint.json` says: for each dataset and arm, and what it is better by than the frozen one."""
+    told: dict[str, Any] = {}
+    for dataset in DATASETS:
+        outcomes = {
+            arm: {
+                name.split("-")[1]: from_columns(summary["columns"])
+                for name, summary in found.items()
+                if name.startswith(f"{dataset}-") and name.split("-", 2)[2] == arm
+            }
+            for arm in ARMS
+        }
+        told[dataset] = {arm: _arm(seeds, outcomes["frozen"]) for arm, seeds in outcomes.items() if seeds}
+    return {dataset: arms for dataset, arms in told.items() if arms}
+
+
+def _arm(seeds: Mapping[str, Sequence[Outcome]], frozen: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
+    told: dict[str, Any] = {"seeds": sorted(seeds)}
+    for group in GROUPS:
+        rows = [(seed, o) for seed in sorted(seeds) for o in seeds[seed] if group in o.groups]
+        told[group] = {
+            "retrieved": mean([float(o.right["retrieved"]) for _, o in rows]),
+            "R@1": mean([_first(o) for _, o in rows]),
+            "n": len(rows),
+        }
+        beside = {(seed, o.id): o for seed in frozen if seed in seeds for o in frozen[seed]}
+        pairs = [(seed, o, beside[seed, o.id]) for seed, o in rows if (seed, o.id) in beside]
+        if pairs:
+            clusters = [(seed, o.cluster) for seed, o, _ in pairs]
+            for name, value in (("better", lambda o: float(o.right["retrieved"])), ("R@1 better", _first)):
+                told[group][name] = clustered_score([value(o) - value(f) for _, o, f in pairs], clusters).as_json()
+    return told
+
+
+def _first(outcome: Outcome) -> float:
+    return float(1 in outcome.gold_ranks)
+
+
+def main() -> None:
+    """Measure the arms, write the results, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, nargs="?", default=grocery.SHARED, help="the Grocery Store Dataset")
+    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--distractors", type=Path, help="WordNet's data.noun")
+    parser.add_argument("--work", type=Path, help="keep datasets, models and runs here; else they are deleted")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        work = (asked.work or Path(temporary)).absolute()
+        work.mkdir(parents=True, exist_ok=True)
+        for dataset in asked.datasets:
+            if dataset == "grocery" and not (asked.source / "classes.csv").is_file():
+                print(f"Skipped: the Grocery Store Dataset is not in {asked.source} (no classes.csv).")
+                continue
+            for seed in asked.seeds:
+                for arm in asked.arms:
+                    measure(dataset, seed, arm, asked.steps, work, asked.source, asked.distractors)
+    results = {"measured_with": measured_with(), "datasets": results_of(summaries("joint"))}
+    path = write(RESULTS, results)
+    rewrite_documents()
+    print(f"\n{joint_table(results, 'en')}\n\nWrote {path}.")
+
+
+if __name__ == "__main__":
+    main()
