@@ -1,6 +1,6 @@
 """What follows from the runs of output layers on groceries: errors of nutrients, accuracies of classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ravlm.evaluation.bootstrap import clustered_score
@@ -17,12 +17,14 @@ _COPIED: tuple[EvidenceKind, ...] = ("retrieved", "oracle")
 def nutrients_results(
     regression: Mapping[str, Any],
     copied: Mapping[str, Any],
-    medians: Mapping[str, Mapping[str, float | None]],
+    medians: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """For each nutrient, products seen and unseen: mean absolute errors of all that may answer.
 
     `regression` is the summary of the regression head, `copied` that of the model that copies numbers, `medians` what
     `outputs.medians_of` gives. `all` has for each the mean over nutrients of its error as a multiple of the median's.
+    `beside` says by how much the regression head's error from what was retrieved is larger than that of the median,
+    and than its own without evidence, question by question.
     """
     heads = {"regression": from_columns(regression["columns"]), "copied": from_columns(copied["columns"])}
     told: dict[str, Any] = {}
@@ -37,6 +39,10 @@ def nutrients_results(
                     "median": median[group],
                     **_errors(own, KINDS),
                     "copied": _errors(other, _COPIED),
+                    "beside": {
+                        "median": _larger(own, lambda o, off=median["off"]: off[o.cluster]),
+                        "none": _larger([o for o in own if "none" in o.error], lambda o: o.error["none"]),
+                    },
                 }
     return {"by nutrient": told, "all": {group: _beside_the_median(told, group) for group in SEEN}}
 
@@ -50,6 +56,11 @@ def _error(outcomes: Sequence[Outcome], kind: EvidenceKind) -> dict[str, Any]:
     some = [o for o in outcomes if kind in o.error]
     score = clustered_score([o.error[kind] for o in some], [o.cluster for o in some])
     return {**score.as_json(), "answered": mean(kind in o.error for o in outcomes)}
+
+
+def _larger(outcomes: Sequence[Outcome], other: Callable[[Outcome], float]) -> dict[str, Any]:
+    some = [o for o in outcomes if "retrieved" in o.error]
+    return clustered_score([o.error["retrieved"] - other(o) for o in some], [o.cluster for o in some]).as_json()
 
 
 def _beside_the_median(told: Mapping[str, Any], group: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from ravlm.evaluation.measures import mean
 from ravlm.records import Example
 from results_file import FOLDER, rounded, write
 from results_tables import outputs_table
-from run_summaries import keep, ravlm, summaries
+from run_summaries import made_run, summaries
 from tables import rewrite_documents
 
 BASES = ("iconic", "photos")
@@ -55,14 +55,18 @@ def nutrient_of(example: Example) -> str | None:
     return field if example.kind == "number" and field != _NO_NUTRIENT else None
 
 
-def medians_of(train: Sequence[Example], test: Sequence[Example]) -> dict[str, dict[str, float | None]]:
-    """For each nutrient the median of its training values, and the mean absolute error of answering with it."""
+def medians_of(train: Sequence[Example], test: Sequence[Example]) -> dict[str, dict[str, Any]]:
+    """For each nutrient the median of its training values, and the mean absolute error of answering with it.
+
+    `off` is by how much it is off for each product.
+    """
     values, asked = _by_nutrient(train), _by_nutrient(test)
-    told: dict[str, dict[str, float | None]] = {}
+    told: dict[str, dict[str, Any]] = {}
     for nutrient in sorted(asked):
         median = statistics.median(e.value or 0.0 for e in values[nutrient])
         off = {seen: [abs((e.value or 0.0) - median) for e in asked[nutrient] if seen in e.groups] for seen in SEEN}
-        told[nutrient] = {"median": median, **{seen: mean(of) for seen, of in off.items()}}
+        by_product = {e.entries[0]: abs((e.value or 0.0) - median) for e in asked[nutrient]}
+        told[nutrient] = {"median": median, **{seen: mean(of) for seen, of in off.items()}, "off": by_product}
     return told
 
 
@@ -77,17 +81,11 @@ def _by_nutrient(examples: Sequence[Example]) -> dict[str, list[Example]]:
 def measure(part: str, base: str, data: Path, groups: Sequence[str], seed: int, work: Path) -> None:
     """Train and evaluate an output layer in `work/outputs/PART-BASE`, where that is not done yet; keep the summary."""
     here = work / "outputs" / f"{part}-{base}"
-    config, model, run = (here / name for name in ("config.toml", "model", "run"))
     here.mkdir(parents=True, exist_ok=True)
+    config = here / "config.toml"
     config.write_text(CONFIG.format(base=base, kind=part), encoding="utf-8")
-    if not (model / "config.json").exists():  # within `work`: the eye's place stays out of the run
-        ravlm("train", config, "--data", data, "--out", model, "--seed", seed, within=work)
-    if not run.exists():
-        kinds = [word for kind in KINDS for word in ("--evidence", kind)]
-        asked = [word for group in groups for word in ("--group", group)]
-        ravlm("evaluate", model, "--data", data, "--out", run, *kinds, *asked)
-    ravlm("verify", run)
-    keep(run, f"outputs-{part}-{base}")
+    name = f"outputs-{part}-{base}"
+    made_run(here, name, config, data, KINDS, seed=seed, groups=groups, within=work)  # the eye's place stays out of it
 
 
 def results_of(medians: Mapping[str, Any]) -> dict[str, Any]:
