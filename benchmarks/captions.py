@@ -24,7 +24,7 @@ from ravlm.grading import is_right
 from ravlm.records import Example
 from results_file import measured_with, write
 from results_tables import captions_table
-from run_summaries import keep, ravlm
+from run_summaries import made_run, ravlm
 from tables import rewrite_documents
 
 CONFIG = Path(__file__).parents[1] / "configs" / "captions.toml"
@@ -105,16 +105,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = (asked.work or Path(temporary)).absolute()
         work.mkdir(parents=True, exist_ok=True)
-        data, model, run = (work / name for name in ("emoji", "captions-model", "captions-run"))
+        data, here = work / "emoji", work / "captions"
         if not data.exists():
             ravlm("dataset", "make", "emoji", asked.source, "--out", data)
-        if not (model / "config.json").exists():
-            ravlm("train", CONFIG, "--data", data, "--out", model, "--seed", asked.seed)
-        if not run.exists():
-            kinds = [word for kind in _KINDS.values() for word in ("--evidence", kind)]
-            ravlm("evaluate", model, "--data", data, "--out", run, *kinds)
-        ravlm("verify", run)
-        keep(run, "captions-emoji")
+        run = made_run(here, "captions-emoji", CONFIG, data, list(_KINDS.values()), seed=asked.seed)
         names = names_of(Dataset.open(data).split("train"))
         results = {"measured_with": measured_with(), **results_of(read_run(run), names)}
     path = write("captions.json", results)

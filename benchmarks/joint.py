@@ -29,7 +29,7 @@ from ravlm.evaluation.runs.columns import from_columns
 from ravlm.evaluation.runs.records import Outcome
 from results_file import measured_with, write
 from results_tables import joint_table
-from run_summaries import GROUPS, keep, ravlm, summaries
+from run_summaries import GROUPS, made_run, summaries
 from tables import rewrite_documents
 
 RESULTS = "joint.json"
@@ -79,16 +79,10 @@ def measure(dataset: str, seed: int, arm: str, steps: int, work: Path, source: P
         data, model = grocery.make_model(source, "iconic", seed, distractors, work)
     name = f"{dataset}-{seed}-{arm}"
     here = work / "joint" / name
-    config, made, run = (here / part for part in ("config.toml", "model", "run"))
     here.mkdir(parents=True, exist_ok=True)
+    config, start = here / "config.toml", None if arm == "untrained" else model
     config.write_text(config_of(arm, steps), encoding="utf-8")
-    if not (made / "config.json").exists():
-        going_on = () if arm == "untrained" else ("--from", model)
-        ravlm("train", config, "--data", data, "--out", made, "--seed", seed, *going_on)
-    if not run.exists():
-        ravlm("evaluate", made, "--data", data, "--out", run, "--evidence", "retrieved")
-    ravlm("verify", run)
-    keep(run, f"joint-{name}")
+    made_run(here, f"joint-{name}", config, data, ["retrieved"], seed=seed, start=start)
 
 
 def results_of(found: Mapping[str, Any]) -> dict[str, Any]:

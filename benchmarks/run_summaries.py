@@ -30,6 +30,32 @@ def ravlm(*arguments: object, within: Path | None = None) -> None:
     subprocess.run(command, check=True, cwd=within)
 
 
+def made_run(
+    here: Path,
+    name: str,
+    config: Path,
+    data: Path,
+    kinds: Sequence[str],
+    *,
+    seed: int,
+    groups: Sequence[str] = (),
+    start: Path | None = None,
+    within: Path | None = None,
+) -> Path:
+    """Train into `here/model`, evaluate into `here/run`, where that is not done yet; verify; keep the summary."""
+    model, run = here / "model", here / "run"
+    if not (model / "config.json").exists():
+        going_on = () if start is None else ("--from", start)
+        ravlm("train", config, "--data", data, "--out", model, "--seed", seed, *going_on, within=within)
+    if not run.exists():
+        asked = [word for kind in kinds for word in ("--evidence", kind)]
+        asked += [word for group in groups for word in ("--group", group)]
+        ravlm("evaluate", model, "--data", data, "--out", run, *asked)
+    ravlm("verify", run)
+    keep(run, name)
+    return run
+
+
 def keep(run: Path, name: str) -> Path:
     """Copy a run's summary to the results, under this name."""
     RUNS.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ from ravlm.evaluation.runs.columns import from_columns
 from ravlm.evaluation.runs.records import EvidenceKind
 from results_file import write
 from results_tables import texts_table
-from run_summaries import keep, ravlm, summaries
+from run_summaries import made_run, ravlm, summaries
 from tables import rewrite_documents
 
 RESULTS = "texts.json"
@@ -53,18 +53,11 @@ def measure(seed: int, work: Path) -> None:
     make_model(seed, work)
     here = work / f"texts-{seed}"
     here.mkdir(exist_ok=True)
-    config, data, model, run = (here / name for name in ("config.toml", "data", "model", "run"))
+    config, data = here / "config.toml", here / "data"
     config.write_text(CONFIG.format(seed=seed), encoding="utf-8")
     if not data.exists():
         ravlm("dataset", "make", "flags", "--ask", "texts", "--seed", seed, "--out", data)
-    if not (model / "config.json").exists():  # within `work`: the eye's place stays out of the run
-        ravlm("train", config, "--data", data, "--out", model, "--seed", seed, within=work)
-    if not run.exists():
-        kinds = [word for kind in KINDS for word in ("--evidence", kind)]
-        groups = [word for group in GROUPS for word in ("--group", group)]
-        ravlm("evaluate", model, "--data", data, "--out", run, *kinds, *groups)
-    ravlm("verify", run)
-    keep(run, f"texts-{seed}")
+    made_run(here, here.name, config, data, KINDS, seed=seed, groups=GROUPS, within=work)  # so the eye is found
 
 
 def texts_results(found: Mapping[str, Any]) -> dict[str, Any]:

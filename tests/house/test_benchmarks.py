@@ -188,7 +188,7 @@ def grocery_question(field: str, value: float | None, seen: str = "seen") -> Exa
     """A question about groceries, for a number where there is a value."""
     groups = (seen, f"field:{field}", "numbers" if value is not None else "country")
     kind: AnswerKind = "answers" if value is None else "number"
-    return Example("", (), "?", kind, value=value, unit="gram", groups=groups)
+    return Example("", (), "?", kind, value=value, unit="gram", entries=(f"{seen} {value}",), groups=groups)
 
 
 def test_the_median_of_training_is_what_a_nutrient_is_guessed_by(benchmark: Any) -> None:
@@ -198,8 +198,13 @@ def test_the_median_of_training_is_what_a_nutrient_is_guessed_by(benchmark: Any)
     test = [grocery_question("fat", 5.0), grocery_question("fat", 1.0), grocery_question("fat", 2.5, "unseen")]
     test += [grocery_question("salt", 0.5), grocery_question("volume", 1.0), grocery_question("country", None)]
     assert outputs.medians_of(train, test) == {
-        "field:fat": {"median": 2.0, "seen": 2.0, "unseen": 0.5},
-        "field:salt": {"median": 0.0, "seen": 0.5, "unseen": None},
+        "field:fat": {
+            "median": 2.0,
+            "seen": 2.0,
+            "unseen": 0.5,
+            "off": {"seen 5.0": 3, "seen 1.0": 1, "unseen 2.5": 0.5},
+        },
+        "field:salt": {"median": 0.0, "seen": 0.5, "unseen": None, "off": {"seen 0.5": 0.5}},
     }
 
 
@@ -225,10 +230,11 @@ def test_errors_of_nutrients_stand_beside_the_medians_and_what_is_copied(benchma
         grocery_outcome(3, ("unseen", "field:fat"), retrieved=7.0),
         grocery_outcome(1, ("seen", "field:country")),
     ]
+    off = {"norway": 2.0, "sweden": 4.0}
     medians = {
-        "field:fat": {"median": 2.0, "seen": 3.0, "unseen": 2.0},
-        "field:salt": {"median": 0.0, "seen": 0.1, "unseen": None},
-        "field:fibre": {"median": 1.0, "seen": 0.0, "unseen": None},  # nothing is a multiple of no error
+        "field:fat": {"median": 2.0, "seen": 3.0, "unseen": 2.0, "off": off},
+        "field:salt": {"median": 0.0, "seen": 0.1, "unseen": None, "off": off},
+        "field:fibre": {"median": 1.0, "seen": 0.0, "unseen": None, "off": off},  # nothing is a multiple of no error
     }
     summaries = ({"columns": to_columns(outcomes)} for outcomes in (own, copied))
     found = benchmark("output_results").nutrients_results(*summaries, medians)
@@ -236,6 +242,9 @@ def test_errors_of_nutrients_stand_beside_the_medians_and_what_is_copied(benchma
     assert (fat["unit"], fat["seen"]["n"], fat["seen"]["median"]) == ("gram", 2, 3.0)
     assert (fat["seen"]["none"]["value"], fat["seen"]["none"]["answered"]) == (3.0, 0.5)
     assert (fat["seen"]["retrieved"]["value"], fat["seen"]["copied"]["retrieved"]["value"]) == (1.5, 49.0)
+    clusters = [off[OUTCOMES[number].cluster] for number in (0, 2)]
+    assert fat["seen"]["beside"]["median"]["value"] == ((1.0 - clusters[0]) + (2.0 - clusters[1])) / 2
+    assert fat["seen"]["beside"]["none"]["value"] == 1.0 - 3.0  # of the one that both have answered
     assert fat["unseen"]["retrieved"] == {"value": None, "interval": None, "answered": 0.0}
     assert "unseen" not in found["by nutrient"]["field:salt"]
     assert found["all"]["seen"]["nutrients"] == 2
