@@ -8,9 +8,11 @@ import pytest
 
 from coloured_dataset import TINY
 from command import Ravlm
+from events import scalars
 from picture_folders import write_pictures
 from ravlm.encoders.choose import load_encoder
 from ravlm.training.pretrain.visual_stages import ClassesStage
+from ravlm.training.processes import Share
 
 EYE = """
 [pretrain.visual]
@@ -74,7 +76,7 @@ def test_every_fault_is_told_at_once_and_nothing_is_written(ravlm: Ravlm, tmp_pa
     encoder = EYE[EYE.index("image_size") : EYE.index("\n[training]")]
     still = EYE.replace(encoder, f'kind = "pretrained"\nsource = "{tmp_path}"\n')
     told = ravlm("train", written(tmp_path, still), "--data", pictures, "--out", tmp_path / "out")
-    assert 'encoder.trainable is "none", so nothing would learn: write trainable = "all" there' in told.err
+    assert 'pretrain.visual.encoder: its trainable is "none", so nothing would learn: write trainable' in told.err
     assert "There is no encoder in" in told.err
     told = ravlm("train", written(tmp_path, "[pretrain]\n"), "--data", pictures, "--out", tmp_path / "out")
     assert "pretrain: one run pre-trains one thing: give exactly one of visual" in told.err
@@ -111,3 +113,38 @@ def test_pictures_that_cannot_be_decoded_leave_nothing_behind(ravlm: Ravlm, tmp_
     assert told.code == 2
     assert "red/2.png" in told.err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_pre_training_does_not_use_is_refused(
+    ravlm: Ravlm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "pictures")
+    run = (
+        "train",
+        written(tmp_path, EYE.replace("steps = 30", "steps = 2")),
+        "--data",
+        tmp_path / "pictures",
+        "--out",
+        tmp_path / "eye",
+    )
+    told = ravlm(*run, "--from", tmp_path / "model")
+    assert (told.code, "uses no --from" in told.err) == (2, True)
+    monkeypatch.setattr("ravlm.training.processes.join_processes", lambda: Share(1, 2))
+    told = ravlm(*run)
+    assert (told.code, "runs in one process, and torchrun started 2" in told.err) == (2, True)
+    assert not (tmp_path / "eye").exists()
+
+
+def test_pre_training_is_logged(ravlm: Ravlm, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    write_pictures(tmp_path / "pictures")
+    run = (
+        "train",
+        written(tmp_path, EYE.replace("steps = 30", "steps = 2")),
+        "--data",
+        tmp_path / "pictures",
+        "--out",
+        tmp_path / "eye",
+    )
+    assert ravlm(*run, "--tensorboard", tmp_path / "logs").code == 0
+    assert any(name.endswith("/loss") for name in scalars(tmp_path / "logs"))

@@ -40,12 +40,10 @@ def test_a_photo_is_not_compared_with_itself_where_there_is_another_picture():
     assert found.compare(keys[2], "b", besides="only") == ("b", "only", pytest.approx(1.0))
 
 
-def test_a_search_passes_over_the_photo_itself_where_its_entry_has_another_picture():
+def test_a_picture_is_its_own_where_its_entry_has_another():
     keys = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], dtype=np.float32)
     found = ImageIndex(keys, [("a", "itself"), ("a", "other"), ("b", "only")], STAMPED)
     assert (found.own("itself"), found.own("only"), found.own("unknown")) == ([0], [], [])
-    rows = found.search(keys[[0, 0, 2]], 1, besides=["itself", "", "only"])
-    assert [(row[0][1], row[0][2]) for row in rows] == [("other", pytest.approx(0.6)), ("itself", 1.0), ("only", 1.0)]
 
 
 def test_nothing_is_found_among_no_pictures():

@@ -1,44 +1,59 @@
-"""`ravlm train` with a configuration that has a table `pretrain`: pictures become an encoder's folder."""
+"""`ravlm train` with a configuration that has a table `pretrain`: pictures or texts become an encoder's folder."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from ravlm.cli.console import duration, emit_json, progress, say, warn
-from ravlm.cli.train import STOPPED, device_and_precision, has_checkpoint
+from ravlm.cli.console import duration, emit_json, say, warn
+from ravlm.cli.train import STOPPED, device_and_precision, has_checkpoint, tell_how_to_go_on, watched
 
 if TYPE_CHECKING:
     from ravlm.training.pretrain.config import PretrainRunConfig
 
 
 def pretrain(
-    config: Path, data: Path, out: Path, seed: int | None, unused: Mapping[str, object], *, resume: bool, as_json: bool
+    config: Path,
+    data: Path,
+    out: Path,
+    seed: int | None,
+    tensorboard: Path | None,
+    unused: Mapping[str, object],
+    *,
+    resume: bool,
+    as_json: bool,
 ) -> None:
-    """Pre-train what the configuration names. Of the options in `unused`, pre-training takes none."""
+    """Pre-train what the configuration names, in one process. Of the options in `unused`, pre-training takes none."""
     from ravlm.errors import ConfigError, RavlmError
     from ravlm.safe.files import check_free, remove_folder
     from ravlm.training.pretrain.config import read_pretrain_config
     from ravlm.training.pretrain.run import pretrain as run
+    from ravlm.training.processes import join_processes
 
     settings = read_pretrain_config(config, seed=seed)
-    given = [name for name, value in unused.items() if value is not None]
-    if given:
+    idle = [name for name, value in unused.items() if value is not None]
+    if idle:
         raise ConfigError(
-            f"{config} pre-trains an encoder, which uses no {' and no '.join(given)}: leave that out here, and give it "
+            f"{config} pre-trains an encoder, which uses no {' and no '.join(idle)}: leave that out here, and give it "
             "when a model is trained."
+        )
+    share = join_processes()
+    if share.of > 1:
+        raise ConfigError(
+            f"{config} pre-trains an encoder, which runs in one process, and torchrun started {share.of}. Start it "
+            "without torchrun."
         )
     if not resume:
         check_free(out)
     device, precision = device_and_precision(settings)
     warn(f"Pre-training on {device} in {precision}, seed {settings.training.seed}.")
     try:
-        with progress() as report:
-            trained = run(settings, data, out, resume=resume, progress=report)
+        with watched(tensorboard, share) as (report, measured):
+            trained = run(settings, data, out, resume=resume, progress=report, measured=measured)
     except KeyboardInterrupt:
-        _tell_how_to_go_on(config, data, out, seed)
+        given = {"": config, "--data": data, "--out": out, "--tensorboard": tensorboard, "--seed": seed}
+        tell_how_to_go_on(out, given)
         raise typer.Exit(STOPPED) from None
     except RavlmError:
         if not resume and not has_checkpoint(out):
@@ -46,8 +61,8 @@ def pretrain(
         raise
     if as_json:
         about = {"device": device, "precision": precision, "seed": settings.training.seed}
-        measured = {"before": dict(trained.before), "after": dict(trained.after)}
-        emit_json({"encoder": str(out), **about, "seconds": trained.seconds, **measured, "curve": trained.curve})
+        held_out = {"before": dict(trained.before), "after": dict(trained.after)}
+        emit_json({"encoder": str(out), **about, "seconds": trained.seconds, **held_out, "curve": trained.curve})
         return
     made = _made(settings)
     what = "a pair of encoders, aligned" if made == "alignment" else f"a {made} encoder, pre-trained"
@@ -64,15 +79,3 @@ def _made(settings: "PretrainRunConfig") -> str:
     """What the run makes: the name of its table."""
     given = settings.pretrain.model_dump(exclude_none=True)
     return next(iter(given))
-
-
-def _tell_how_to_go_on(config: Path, data: Path, out: Path, seed: int | None) -> None:
-    from ravlm.training.pretrain.folder import RUN
-
-    if not (out / RUN).is_file():
-        warn("Nothing was begun yet.")
-        return
-    command = ["ravlm", "train", str(config), "--data", str(data), "--out", str(out)]
-    command += [*(["--seed", str(seed)] if seed is not None else []), "--resume"]
-    kept = "The last checkpoint is kept" if has_checkpoint(out) else "No checkpoint was due yet; the run is kept"
-    warn(f"{kept} in {out}. Go on with:\n  {shlex.join(command)}")

@@ -80,7 +80,8 @@ def train(
     if config is not None and pretrains(config):
         from ravlm.cli.pretrain import pretrain
 
-        pretrain(config, data, out, seed, {"--knowledge": knowledge, "--cache": cache}, resume=resume, as_json=as_json)
+        unused = {"--knowledge": knowledge, "--from": start, "--cache": cache}
+        pretrain(config, data, out, seed, tensorboard, unused, resume=resume, as_json=as_json)
         return
     from ravlm.training.config import read_run_config
     from ravlm.training.processes import join_processes, leave_processes
@@ -96,7 +97,7 @@ def train(
         several = "" if share.of == 1 else f", {share.of} processes"
         warn(f"Training on {device} in {precision}, seed {settings.training.seed}{several}.")
     try:
-        with _watched(tensorboard, share) as (report, measured):
+        with watched(tensorboard, share) as (report, measured):
             kept = None if cache is None else _cache(cache)
             trained = train_model(
                 settings,
@@ -112,7 +113,8 @@ def train(
             )
     except KeyboardInterrupt:
         if share.first:
-            _tell_how_to_go_on(config, data, out, seed, knowledge, start, cache, tensorboard, share)
+            places = {"": config, "--data": data, "--out": out, "--knowledge": knowledge, "--from": start}
+            tell_how_to_go_on(out, places | {"--cache": cache, "--tensorboard": tensorboard, "--seed": seed}, share.of)
         raise typer.Exit(STOPPED) from None
     except RavlmError:
         if share.first and not resume and not has_checkpoint(out):
@@ -162,7 +164,7 @@ def has_checkpoint(out: Path) -> bool:
 
 
 @contextmanager
-def _watched(log: Path | None, share: "Share") -> "Iterator[tuple[Progress, Measured]]":
+def watched(log: Path | None, share: "Share") -> "Iterator[tuple[Progress, Measured]]":
     """Who is told of progress and of measures: a table on a terminal, else plain lines; a log; of others, nobody."""
     if not share.first:
         yield lambda *_: None, lambda *_: None
@@ -200,7 +202,7 @@ def _check_data(data: Path, share: "Share") -> None:
     from ravlm.data.check import check
     from ravlm.errors import DatasetError
 
-    with _watched(None, share) as (report, _):
+    with watched(None, share) as (report, _):
         faults = check(data, decode=False, progress=report)
     if faults:
         few = [str(fault) for fault in faults[:20]]
@@ -211,32 +213,15 @@ def _check_data(data: Path, share: "Share") -> None:
         )
 
 
-def _tell_how_to_go_on(
-    config: Path | None,
-    data: Path,
-    out: Path,
-    seed: int | None,
-    knowledge: str | None,
-    start: Path | None,
-    cache: Path | None,
-    log: Path | None,
-    share: "Share",
-) -> None:
+def tell_how_to_go_on(out: Path, options: Mapping[str, object], processes: int = 1) -> None:
+    """After Ctrl-C: what is kept in `out`, and the command that goes on; `options` are those given, by their names."""
     from ravlm.training.record import RUN
 
     if not (out / RUN).is_file():
         warn("Nothing was begun yet.")
         return
-    ravlm = ["ravlm"] if share.of == 1 else ["torchrun", "--nproc-per-node", str(share.of), "-m", "ravlm"]
-    command = [*ravlm, "train", *([str(config)] if config else []), "--data", str(data), "--out", str(out)]
-    command += ["--knowledge", knowledge] if knowledge else []
-    command += ["--from", str(start)] if start else []
-    command += ["--cache", str(cache)] if cache else []
-    command += ["--tensorboard", str(log)] if log else []
-    command += [*(["--seed", str(seed)] if seed is not None else []), "--resume"]
-    kept = (
-        "The last checkpoint is kept"
-        if has_checkpoint(out)
-        else "No checkpoint was due yet; the knowledge base is kept"
-    )
-    warn(f"{kept} in {out}. Go on with:\n  {shlex.join(command)}")
+    ravlm = ["ravlm"] if processes == 1 else ["torchrun", "--nproc-per-node", str(processes), "-m", "ravlm"]
+    given = [(name, str(value)) for name, value in options.items() if value is not None]
+    words = [word for name, value in given for word in ((name, value) if name else (value,))]
+    kept = "The last checkpoint is kept" if has_checkpoint(out) else "No checkpoint was due yet; what was begun is kept"
+    warn(f"{kept} in {out}. Go on with:\n  {shlex.join([*ravlm, 'train', *words, '--resume'])}")

@@ -139,6 +139,11 @@ LanguageConfig = Annotated[
 ]
 
 
+def learns(encoder: VisualConfig | LanguageConfig) -> bool:
+    """Whether any weight of an encoder of these settings learns; all of a compact one do."""
+    return getattr(encoder, "trainable", "all") != "none"
+
+
 class RetrieverConfig(Settings):
     """How much is retrieved: entries by picture, then passages of each by text.
 

@@ -66,20 +66,12 @@ class ImageIndex:
         keys = np.stack([known[image_id] for _, image_id in owners]) if owners else np.zeros((0, 1), np.float32)
         return cls(keys, owners, stamp)
 
-    def search(
-        self, queries: Float[np.ndarray, "b v"], n: int, besides: Sequence[str] = ()
-    ) -> list[list[tuple[str, str, float]]]:
-        """The n nearest entries of each query as (entry id, its nearest image id, cosine), ties by entry id.
-
-        `besides` are, for each query, the id of a picture that is passed over, where its entry has another one.
-        """
+    def search(self, queries: Float[np.ndarray, "b v"], n: int) -> list[list[tuple[str, str, float]]]:
+        """The n nearest entries of each query as (entry id, its nearest image id, cosine), ties by entry id."""
         if not self.owners:
             return [[] for _ in queries]
         found = []
-        similarities = queries @ self.keys.T
-        for row, image_id in zip(similarities, besides, strict=False):
-            row[self.own(image_id)] = -np.inf
-        for similarity in similarities:
+        for similarity in queries @ self.keys.T:
             best = np.full(len(self.entry_ids), -np.inf, dtype=np.float32)
             np.maximum.at(best, self.entry_of, similarity)
             row = []

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ravlm.encoders.base import Encoder
 from ravlm.errors import ConfigError, TrainingError
 from ravlm.grading import normalise, reference_answer
 from ravlm.knowledge.store import KnowledgeBase
-from ravlm.model.output_config import ClassificationConfig, LabelsConfig, RegressionConfig
+from ravlm.model.config import learns
+from ravlm.model.output_config import ClassificationConfig, GenerationConfig, LabelsConfig, RegressionConfig
 from ravlm.records import Entry, Example
-from ravlm.training.config import RunConfig
+from ravlm.training.config import SIDES, RunConfig
 from ravlm.training.stage_config import StageConfig
 from ravlm.training.validation import SPLIT
 
@@ -43,7 +43,7 @@ def check_questions(
             "true. Add some."
         )
     for name, stage in _stages(config).items():
-        if stage.steps and stage.validate_every and not validation:
+        if stage.validate_every and not validation:
             raise TrainingError(
                 f"training.{name}.validate_every is {stage.validate_every}, and {data} has no validation question that "
                 f"asks for {sort}: its val.jsonl is empty, or missing. Add one, or leave validate_every out."
@@ -74,46 +74,43 @@ def check_labels(config: RunConfig, vocabulary: Sequence[str], validation: Seque
         )
 
 
-def check_rates_of_encoders(config: RunConfig, encoders: Mapping[str, Encoder]) -> None:
-    """Refuse a rate for an encoder that is declared to stand still, before any stage.
+def check_stages(config: RunConfig) -> None:
+    """Refuse stages that don't fit the model: all that is wrong with them.
+
+    That is a rate for an encoder that is declared to stand still; joint training by weights of passages that are the
+    retriever's own scores; and joint training where captions are learned, from other entries than their own, so that
+    none of those that are found is the right one.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: there is such a stage.
     """
-    for side, encoder in encoders.items():
-        for name, stage in _stages(config).items():
-            if stage.steps and stage.rates.get(side, 0.0) > 0.0 and not encoder.learns:
-                raise ConfigError(
-                    f"training.{name}.rates gives {side} a rate, and model.{side} is declared to stand still "
-                    f"(trainable is {encoder.trainable!r}). Set its trainable, or leave the rate out."
-                )
-
-
-def check_joint(config: RunConfig, questions: Sequence[Example]) -> None:
-    """Refuse joint training that would teach nothing: by weights that are the retriever's own scores, or from captions.
-
-    What a caption is learned from are other entries than its own, so none of those that are found is the right one.
-
-    Raises:
-        ConfigError: it is asked for.
-    """
-    if config.training.joint.steps and any(e.kind == "captions" for e in questions):
-        raise ConfigError(
-            "training.joint learns which entries are right from questions, and there are captions among what "
-            "model.output learns. Leave out model.output.captions, or the stage."
+    model, joint = config.model, config.training.joint
+    faults = [
+        f"training.{name}.rates gives {side} a rate, and model.{side} is declared to stand still (its trainable is "
+        "'none'). Set its trainable, or leave the rate out."
+        for name, stage in _stages(config).items()
+        for side in SIDES
+        if stage.rates.get(side, 0.0) > 0.0 and not learns(getattr(model, side))
+    ]
+    if "attention" in joint.objectives and joint.steps and model.fusion.kind not in _ATTENDING:
+        faults.append(
+            f"training.joint.objectives has 'attention', and fusion {model.fusion.kind!r} weighs passages by their "
+            "retrieval scores alone, which would teach themselves. Choose a fusion of "
+            f"{' or '.join(_ATTENDING)}, or the objective 'likelihood'."
         )
-    joint, kind = config.training.joint, config.model.fusion.kind
-    if joint.steps and "attention" in joint.objectives and kind not in _ATTENDING:
-        raise ConfigError(
-            f"training.joint.objectives has 'attention', and fusion {kind!r} weighs passages by their retrieval scores "
-            f"alone, which would teach themselves. Choose a fusion of {' or '.join(_ATTENDING)}, or the objective "
-            "'likelihood'."
+    if joint.steps and isinstance(model.output, GenerationConfig) and model.output.captions:
+        faults.append(
+            "training.joint learns which entries are right from questions, and captions (model.output.captions) are "
+            "learned from other entries than their own. Leave one of them out."
         )
+    if faults:
+        raise ConfigError("\n".join(["The stages don't fit the model:", *(f"  {fault}" for fault in faults)]))
 
 
 def _stages(config: RunConfig) -> dict[str, StageConfig]:
-    training = config.training
-    return {"match": training.match, "read": training.read, "joint": training.joint}
+    """The stages that there are, by their names."""
+    every = {name: getattr(config.training, name) for name in ("match", "read", "joint")}
+    return {name: stage for name, stage in every.items() if stage.steps}
 
 
 def named_entries(examples: Sequence[Example], base: KnowledgeBase) -> list[Entry]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from ravlm.model.config import LanguageConfig, ModelConfig, VisualConfig
 from ravlm.model.fusion_config import FusionConfig
@@ -85,17 +85,14 @@ class JointConfig(StageConfig):
     contrast_weight: Annotated[float, Field(gt=0.0)] = 1.0
     refresh: Positive = 20
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if {"marginal", "injection"} <= set(self.objectives):
-            raise ValueError(
-                "objectives are 'marginal', each entry read alone, and 'injection', all read together: choose one"
-            )
-        if {"marginal", "attention"} <= set(self.objectives):
-            raise ValueError(
-                "'attention' distils from entries read together, and 'marginal' reads each alone: choose one"
-            )
-        return self
+    @field_validator("objectives")
+    @classmethod
+    def _agree(cls, objectives: list[Objective]) -> list[Objective]:
+        together = sorted({"injection", "attention"} & set(objectives))
+        if "marginal" in objectives and together:
+            names = " and ".join(map(repr, together))
+            raise ValueError(f"'marginal' reads each entry alone, and {names} all of them together: choose")
+        return objectives
 
 
 class TrainingConfig(Settings):

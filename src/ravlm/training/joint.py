@@ -81,7 +81,8 @@ class JointStage(Stage):
         self._model, self._retriever, self._reading = model, retriever, reading
         self._follow, self._questions = follow, validation
         self._groups = reading.groups()
-        self._finder = finder_for(calibrated(model.output_layer))
+        self._head = calibrated(model.output_layer)
+        self._finder = finder_for(self._head)
         query = [retriever.query] if retriever.query is not None else []
         gains = nn.ParameterList([retriever.log_scale, retriever.text_gain])
         self._looks = eye_learns(settings) and bool(learning(model.visual_encoder))
@@ -171,14 +172,10 @@ class JointStage(Stage):
         visual = batch.seen or self._model.visual_encoder(batch.images)
         language = self._model.language_encoder(batch.texts)
         cosine = retriever.queries(visual, language) @ self._keys.T  # [b, n]
-        own = [
-            (row, i) for row, c in enumerate(chosen) for i in retriever.images.own(reading.ids[int(reading.photo[c])])
-        ]
-        if own:
-            rows, pictures = zip(*own, strict=True)
-            hidden = torch.zeros(cosine.shape, dtype=torch.bool)
-            hidden[list(rows), list(pictures)] = True
-            cosine = cosine.masked_fill(hidden.to(device), -1.0)
+        hidden = torch.zeros(cosine.shape, dtype=torch.bool)
+        for row, photo in enumerate(reading.photo[chosen].tolist()):
+            hidden[row, retriever.images.own(reading.ids[photo])] = True
+        cosine = cosine.masked_fill(hidden.to(device), -1.0)
         best = cosine.new_full((len(chosen), len(self._entry_ids)), -1.0)
         best = best.scatter_reduce(1, self._entry_of.expand_as(cosine), cosine, "amax")
         ranking = best.detach()
@@ -218,7 +215,7 @@ class JointStage(Stage):
         fused = self._model.fusion_module(asked.visual, asked.language, knowledge, scores)
         prediction = self._model.output_layer(fused, knowledge, asked.batch)
         targets = self._finder.targets(asked.examples, knowledge)
-        return self._model.output_layer.loss(prediction, targets), fused, knowledge
+        return self._head.loss(prediction, targets), fused, knowledge
 
     def _log_likelihood(self, asked: Asked) -> Float[Tensor, "b k"]:
         """Log p(answer | question, entry): each entry read alone."""
@@ -228,19 +225,17 @@ class JointStage(Stage):
         knowledge = self._retriever.encode([hits for each in asked.hits for hits in each])
         scores = self._retriever.score(visual, language, knowledge)
         fused = self._model.fusion_module(visual, language, knowledge, scores)
-        order = again.tolist()
+        order, texts = again.tolist(), asked.batch.texts
         batch = replace(
             asked.batch,
-            texts=TextBatch(
-                asked.batch.texts.ids[again], asked.batch.texts.mask[again], asked.batch.texts.offsets[again]
-            ),
+            texts=TextBatch(texts.ids[again], texts.mask[again], texts.offsets[again]),
             questions=[asked.batch.questions[i] for i in order],
             languages=[asked.batch.languages[i] for i in order],
             seen=visual,
         )
         prediction = self._model.output_layer(fused, knowledge, batch)
         targets = self._finder.targets([asked.examples[i] for i in order], knowledge)
-        return calibrated(self._model.output_layer).log_likelihood(prediction, targets).view(b, k)
+        return self._head.log_likelihood(prediction, targets).view(b, k)
 
     def _contrast(self, asked: Asked) -> Tensor:
         """The contrast of the right entries, among those that are read or among all of the base."""

@@ -31,8 +31,7 @@ class Stage(ABC):
 
     `name` is that of its checkpoints and rows of the curve; `title` tells a person what goes on; `table` is where its
     settings stand in a file, `training.` and its name where it says nothing. `parts` are the modules that learn, by the
-    names of their settings. `share` says which rows of a batch are this process's;
-    it is set before the first step.
+    names of their settings. `share` says which rows of a batch are this process's; it is set before the first step.
     """
 
     name: str

@@ -49,21 +49,43 @@ def begin(
     about = _described(config, dataset, given, brought, start)
     if resume:
         _check_the_same(out, about)
-        return
+    else:
+        write_run(out, about, config.training.precision, processes=share.of)
+
+
+def write_run(out: Path, about: Mapping[str, Any], precision: str, *, processes: int = 1) -> None:
+    """Make `out` with a `run.json`: what a run is about, and with what it computes.
+
+    Raises:
+        PathError: there is something in `out`.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         hint = " or go on with --resume" if (out / RUN).is_file() else ""
         raise PathError(f"{out} is not empty, and nothing is written over. Give a new folder with --out{hint}.")
     out.mkdir(parents=True, exist_ok=True)
     device = choose_device()
     computed: dict[str, Any] = {
-        "precision": precision_of(device, config.training.precision),
+        "precision": precision_of(device, precision),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
-        "processes": share.of,
+        "processes": processes,
         "versions": {"ravlm": ravlm.__version__, "python": platform.python_version()} | _versions(),
         "code": code_fingerprint(),
     }
-    write_text_atomic(out / RUN, json.dumps(about | computed, indent=1))
+    write_text_atomic(out / RUN, json.dumps({**about, **computed}, indent=1))
+
+
+def run_to_resume(out: Path, *, makes: str) -> dict[str, Any]:
+    """What `run.json` says of the run in `out`, which makes a model, or an encoder.
+
+    Raises:
+        PathError: there is no run to be resumed.
+        FormatError: `run.json` is damaged.
+    """
+    if not (out / RUN).is_file():
+        done = f"It holds a finished {makes}." if (out / CONFIG).is_file() else "No run was begun there."
+        raise PathError(f"There is nothing to resume in {out}. {done} Leave out --resume and give a new --out.")
+    return read_run(out)
 
 
 def read_run(out: Path) -> dict[str, Any]:
@@ -139,10 +161,7 @@ def _described(
 
 
 def _check_the_same(out: Path, about: Mapping[str, Any]) -> None:
-    if not (out / RUN).is_file():
-        done = "It holds a finished model." if (out / CONFIG).is_file() else "No run was begun there."
-        raise PathError(f"There is nothing to resume in {out}. {done} Leave out --resume and give a new --out.")
-    before = read_run(out)
+    before = run_to_resume(out, makes="model")
     different = [key for key in _DECIDES if _comparable(before.get(key)) != _comparable(about.get(key))]
     if different:
         raise ConfigError(

@@ -29,13 +29,7 @@ from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.safe.images import decode_image
 from ravlm.tasks.teaching import known_answers, teachable
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
-from ravlm.training.checks import (
-    check_joint,
-    check_labels,
-    check_questions,
-    check_rates_of_encoders,
-    named_entries,
-)
+from ravlm.training.checks import check_labels, check_questions, check_stages, named_entries
 from ravlm.training.config import RunConfig
 from ravlm.training.joint import JointStage
 from ravlm.training.loop import Curve, Measured, Progress, Run, train_stage
@@ -100,17 +94,16 @@ def train(
     began = time.perf_counter()
     if start is not None:
         config = continued(config, start)
+    check_stages(config)
     dataset = Dataset.open(data)
     examples = dataset.split("train")
     given = None if knowledge is None else KnowledgeBase.open(knowledge)
     entries = dataset.knowledge() if given is None else named_entries(examples, given)
     questions = teachable(config.model.output, examples)
     validation = validation_questions(config.model.output, dataset, config.training.seed)
-    check_joint(config, questions)
     check_questions(config, examples, questions, validation, {entry.id: entry for entry in entries}, data)
     opened = None if start is None else open_model(start, config.model.retriever, learning=True)
     brought = brought_encoders(config) if opened is None else dict(zip(SIDES, encoders_of(opened.model), strict=True))
-    check_rates_of_encoders(config, brought)
     vocabulary, scales = known_answers(config.model.output, questions)
     check_labels(config, vocabulary, validation, data)
     if share.first:
@@ -122,8 +115,7 @@ def train(
     if opened is None:
         opened = new_model(config, questions, vocabulary, scales, brought, base)
     model = opened.model
-    visual, language = encoders_of(model)
-    check_rates_of_encoders(config, {"visual": visual, "language": language})
+    visual, _ = encoders_of(model)
     device = choose_device()
     model.to(device)
     model.to(memory_format=torch.channels_last)
@@ -146,17 +138,14 @@ def train(
     checkpoint = last_checkpoint(out) if resume else None
 
     size = square_of(visual) if visual.learns else 0
-    if visual.learns:
-        photos = read_photos(dataset, examples, kept_size(size), progress)
-    else:
-        photos = see_photos(dataset, examples, visual, cache, progress)
+    photos = _photos(dataset, examples, visual, cache, progress)
     pixels = photos.views
     curve: Curve = []
     if settings.match.steps and (checkpoint is None or checkpoint.stage == MatchStage.name):
-        look = _look(visual, base, size, cache)
+        look = _look(visual, base, cache)
         held_out = None
         if settings.match.validate_every:
-            held_out = _held_out(dataset, base, look, visual, size, cache, progress)
+            held_out = _held_out(dataset, base, look, visual, cache, progress)
         matching = MatchStage(
             eye=visual,
             log_scale=retriever.log_scale,
@@ -259,7 +248,7 @@ def _reading(
     questions: Sequence[Example],
     learning: tuple[Tensor, int] | None,
 ) -> Reading:
-    """The questions with what the eye makes of their photos and the entries that each photo finds.
+    """The questions with what the eye makes of their photos and the entries that each photo finds by its own key.
 
     Where the eye is still learning, also the photos' pixels (of all places) and the side at which it sees them.
     """
@@ -274,12 +263,20 @@ def _reading(
     return Reading(questions, photo, seen, queries, nearest, ids, pixels, size)
 
 
+def _photos(
+    dataset: Dataset, examples: Sequence[Example], eye: Encoder, cache: FeatureCache | None, progress: Progress
+) -> Photos:
+    """The examples' photos as the match stage takes them: pixels where the eye learns, else what it makes of them."""
+    if eye.learns:
+        return read_photos(dataset, examples, kept_size(square_of(eye)), progress)
+    return see_photos(dataset, examples, eye, cache, progress)
+
+
 def _held_out(
     dataset: Dataset,
     base: KnowledgeBase,
     look: Callable[[Sequence[str]], Tensor],
     eye: Encoder,
-    size: int,
     cache: FeatureCache | None,
     progress: Progress,
 ) -> PicturePairs | None:
@@ -287,20 +284,12 @@ def _held_out(
     examples = [e for e in dataset.split(SPLIT) if any(g in base and base.get(g).images for g in e.entries)]
     if not examples:
         return None
-    learns = eye.learns
-    photos = (
-        read_photos(dataset, examples, kept_size(size), progress)
-        if learns
-        else see_photos(dataset, examples, eye, cache, progress)
-    )
-    return picture_pairs(photos, examples, base, look)
+    return picture_pairs(_photos(dataset, examples, eye, cache, progress), examples, base, look)
 
 
-def _look(
-    eye: Encoder, base: KnowledgeBase, size: int, cache: FeatureCache | None
-) -> Callable[[Sequence[str]], Tensor]:
+def _look(eye: Encoder, base: KnowledgeBase, cache: FeatureCache | None) -> Callable[[Sequence[str]], Tensor]:
     """What becomes of the entries' pictures in the match stage: pixels, or the keys of an eye that stands still."""
     if not eye.learns:
         return lambda image_ids: torch.from_numpy(embed_pictures(eye, base.picture, cache)(image_ids))
-    kept = kept_size(size)
+    kept = kept_size(square_of(eye))
     return lambda image_ids: torch.stack([stretch(decode_image(base.picture(i)), kept) for i in image_ids])

@@ -1,8 +1,8 @@
 """The settings that every stage of training has."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from ravlm.model.settings import Positive, Settings, Share
 
@@ -44,11 +44,12 @@ class StageConfig(Settings):
             raise ValueError(f"there is no part {' or '.join(map(repr, unknown))} here, only {', '.join(cls.PARTS)}")
         return rates
 
-    @model_validator(mode="after")
-    def _patience_has_validations(self) -> Self:
-        if self.patience and not self.validate_every:
+    @field_validator("patience")
+    @classmethod
+    def _patience_has_validations(cls, patience: int, before: ValidationInfo) -> int:
+        if patience and before.data.get("validate_every") == 0:
             raise ValueError("patience counts validations, and there are none: set validate_every, or leave it out")
-        return self
+        return patience
 
     def optimizer_settings(self) -> dict[str, Any]:
         """What `make_optimizers` is told, but for the parts' own rates."""

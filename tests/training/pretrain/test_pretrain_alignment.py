@@ -23,7 +23,7 @@ from ravlm.knowledge.store import KnowledgeBase
 from ravlm.records import Query
 from ravlm.retrieval.catalogue import kinds_for, load_encoder_for, sides_of
 from ravlm.retrieval.crossmodal import CrossModalRetriever
-from ravlm.training.pretrain.alignment import measured, pretrain_alignment
+from ravlm.training.pretrain.alignment import pretrain_alignment, recalls
 from ravlm.training.pretrain.alignment_stage import sigmoid_loss
 from ravlm.training.pretrain.config import PretrainRunConfig
 from ravlm.training.pretrain.pairs import Pairs, read_pairs, recall, same_things
@@ -73,8 +73,8 @@ def test_a_pair_finds_the_texts_of_pictures_that_it_learned(colours: Path, tmp_p
     assert isinstance(made, AlignedEncoder)
     assert made.paired is (loss == "sigmoid")
     learned, held_out = read_pairs(colours, "entries").split(0.1, 0)
-    assert measured(made, learned)["recall@1"] > 0.9
-    assert report.after == measured(made, held_out)
+    assert recalls(made, learned)["recall@1"] > 0.9
+    assert report.after == recalls(made, held_out)
     about = json.loads((tmp_path / "pair" / "pretraining.json").read_text())
     assert about["data"]["held out"] == {"pictures": 4, "texts": 1}
     assert not (tmp_path / "pair" / "pictures.u8").exists()

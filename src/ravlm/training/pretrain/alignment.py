@@ -15,7 +15,7 @@ from ravlm.encoders.features.extract import Extractor
 from ravlm.errors import ConfigError
 from ravlm.model.config import PretrainedConfig
 from ravlm.model.encoders import build_language_encoder, build_visual_encoder
-from ravlm.training.loop import Progress
+from ravlm.training.loop import Measured, Progress
 from ravlm.training.optim import hash_seed
 from ravlm.training.photos import kept_size, square_of
 from ravlm.training.pretrain.alignment_config import AlignmentConfig
@@ -35,6 +35,7 @@ def pretrain_alignment(
     *,
     resume: bool = False,
     progress: Progress = lambda *_: None,
+    measured: Measured = lambda *_: None,
 ) -> PretrainReport:
     """Align two encoders on pictures and texts, and write the pair's folder to `out` (`AlignedEncoder`).
 
@@ -59,10 +60,12 @@ def pretrain_alignment(
 
     began = begin(config, told, brought, out, resume=resume)
     stage = AlignStage(pair=pair, pairs=learned, sides=_sides(began, pair, learned, progress), settings=settings)
-    return train_encoder(began, stage, config.training, pair, progress, measure=lambda: measured(pair, held_out))
+    return train_encoder(
+        began, stage, config.training, pair, progress, measured, measure=lambda: recalls(pair, held_out)
+    )
 
 
-def measured(pair: AlignedEncoder, pairs: Pairs) -> dict[str, float]:
+def recalls(pair: AlignedEncoder, pairs: Pairs) -> dict[str, float]:
     """How often a right text is found by its picture among all texts of the pairs: recall@1, recall@5."""
     pair.eval()
     scores = _unit(_pictures(pair.visual, pairs)) @ _unit(_texts(pair.language, pairs.texts)).T

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from ravlm.model.config import CompactLanguageConfig, CompactVisualConfig, LanguageConfig, VisualConfig
+from ravlm.model.config import CompactLanguageConfig, CompactVisualConfig, LanguageConfig, VisualConfig, learns
 from ravlm.model.settings import Positive, Settings, Share
 from ravlm.training.config import side_faults
 from ravlm.training.config_faults import read_toml, refused, seeded, told
@@ -46,11 +46,12 @@ class VisualPretraining(StageConfig):
     strength: Share = 0.7
     own_pictures: Share = 0.25
 
-    @model_validator(mode="after")
-    def _learns(self) -> Self:
-        if getattr(self.encoder, "trainable", "all") == "none":
-            raise ValueError('encoder.trainable is "none", so nothing would learn: write trainable = "all" there')
-        return self
+    @field_validator("encoder")
+    @classmethod
+    def _learns(cls, encoder: VisualConfig) -> VisualConfig:
+        if not learns(encoder):
+            raise ValueError('its trainable is "none", so nothing would learn: write trainable = "all" there')
+        return encoder
 
 
 class ClassesConfig(VisualPretraining):

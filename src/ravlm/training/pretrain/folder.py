@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import ravlm
-from ravlm.device import choose_device, precision_of
-from ravlm.encoders.base import CONFIG, Encoder
-from ravlm.errors import ConfigError, PathError
+from ravlm.device import choose_device
+from ravlm.encoders.base import Encoder
+from ravlm.errors import ConfigError
 from ravlm.safe.files import write_text_atomic
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
-from ravlm.training.loop import Curve, Progress, Run, Stage, train_stage
+from ravlm.training.loop import Curve, Measured, Progress, Run, Stage, train_stage
 from ravlm.training.pretrain.config import PretrainRunConfig, PretrainTraining
+from ravlm.training.record import RUN, precision_in, read_run, run_to_resume, write_run
 
-RUN, ABOUT = "run.json", "pretraining.json"
+ABOUT = "pretraining.json"
 _PIXELS = "pictures.u8"
 
 
@@ -35,10 +33,9 @@ class PretrainReport:
 
 @dataclass(frozen=True)
 class Began:
-    """A run's folder, made or found again: where it computes, in which precision, and since when."""
+    """A run's folder, made or found again: in which precision it computes, and since when."""
 
     out: Path
-    about: Mapping[str, Any]
     precision: str
     resumed: bool
     at: float
@@ -66,24 +63,16 @@ def begin(
     about["encoders"] = {side: encoder.fingerprint() for side, encoder in brought.items()}
     about = json.loads(json.dumps(about))  # as it is read back
     if resume:
-        if not (out / RUN).is_file():
-            done = "It holds a finished encoder." if (out / CONFIG).is_file() else "No run was begun there."
-            raise PathError(f"There is nothing to resume in {out}. {done} Leave out --resume and give a new --out.")
-        before = json.loads((out / RUN).read_text(encoding="utf-8"))
+        before = run_to_resume(out, makes="encoder")
         different = [f"{key}{_changed(before.get(key), about[key])}" for key in about if before.get(key) != about[key]]
         if different:
             raise ConfigError(
                 f"The run in {out} was begun otherwise: not the same now is its {' and '.join(different)}. Resume it "
                 "with the same settings, seed, encoders and data, or train anew into another folder."
             )
-        return Began(out, about, before["precision"], True, at)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        hint = " or go on with --resume" if (out / RUN).is_file() else ""
-        raise PathError(f"{out} is not empty, and nothing is written over. Give a new folder with --out{hint}.")
-    out.mkdir(parents=True, exist_ok=True)
-    precision = precision_of(choose_device(), config.training.precision)
-    write_text_atomic(out / RUN, json.dumps(about | {"precision": precision}, indent=1))
-    return Began(out, about, precision, False, at)
+    else:
+        write_run(out, about, config.training.precision)
+    return Began(out, precision_in(out), resume, at)
 
 
 def train_encoder(
@@ -92,6 +81,7 @@ def train_encoder(
     training: PretrainTraining,
     encoder: Encoder,
     progress: Progress,
+    measured: Measured,
     *,
     measure: Callable[[], Mapping[str, float]] = dict,
 ) -> PretrainReport:
@@ -108,13 +98,13 @@ def train_encoder(
         out=began.out,
         stages=(stage.name,),
         progress=progress,
+        measured=measured,
     )
     before = measure()
     curve = train_stage(run, stage, [], last_checkpoint(began.out) if began.resumed else None)
     seconds = round(time.perf_counter() - began.at, 1)
-    versions = {"ravlm": ravlm.__version__, "torch": torch.__version__, "precision": began.precision}
     after = measure()
-    told = {**began.about, **versions, "seconds": seconds, "before": before, "after": after, "curve": curve}
+    told = {**read_run(began.out), "seconds": seconds, "before": before, "after": after, "curve": curve}
     encoder.eval().save_pretrained(began.out)
     write_text_atomic(began.out / ABOUT, json.dumps(told, indent=1, ensure_ascii=False))
     (began.out / RUN).unlink()  # first: a run without it is over, and is not resumed

@@ -12,7 +12,7 @@ from ravlm.encoders.base import Encoder
 from ravlm.errors import ConfigError, TrainingError
 from ravlm.model.config import PretrainedConfig
 from ravlm.model.encoders import build_language_encoder
-from ravlm.training.loop import Progress
+from ravlm.training.loop import Measured, Progress
 from ravlm.training.optim import hash_seed
 from ravlm.training.pretrain.config import PretrainRunConfig
 from ravlm.training.pretrain.folder import PretrainReport, begin, train_encoder
@@ -33,6 +33,7 @@ def pretrain_language(
     *,
     resume: bool = False,
     progress: Progress = lambda *_: None,
+    measured: Measured = lambda *_: None,
 ) -> PretrainReport:
     """Pre-train a language encoder on the texts in `data` (`read_texts`), and write its folder to `out`.
 
@@ -63,6 +64,7 @@ def pretrain_language(
         config.training,
         encoder,
         progress,
+        measured,
         measure=lambda: {"perplexity": round(stage.perplexity(asked, seed), 3)},
     )
 

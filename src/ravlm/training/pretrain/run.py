@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ravlm.training.loop import Progress
+from ravlm.training.loop import Measured, Progress
 from ravlm.training.pretrain.alignment import pretrain_alignment
 from ravlm.training.pretrain.config import PretrainRunConfig
 from ravlm.training.pretrain.folder import PretrainReport
@@ -17,11 +17,12 @@ def pretrain(
     *,
     resume: bool = False,
     progress: Progress = lambda *_: None,
+    measured: Measured = lambda *_: None,
 ) -> PretrainReport:
     """Pre-train what the configuration names, on what is in `data`, and write its folder to `out`.
 
     `out/checkpoints` holds the last whole state, from which `resume` goes on to the same weights, bit for bit, on the
-    same machine and threads.
+    same machine and threads. `measured` is told each row of the curve, with more measures.
 
     Raises:
         PathError: `out` is in the way, or there is nothing to resume, or no data.
@@ -34,4 +35,4 @@ def pretrain(
         run = pretrain_language
     elif config.pretrain.alignment is not None:
         run = pretrain_alignment
-    return run(config, data, out, resume=resume, progress=progress)
+    return run(config, data, out, resume=resume, progress=progress, measured=measured)

@@ -10,7 +10,7 @@ from ravlm.encoders.base import Encoder
 from ravlm.errors import ConfigError, TrainingError
 from ravlm.model.config import PretrainedConfig
 from ravlm.model.encoders import build_language_encoder, build_visual_encoder
-from ravlm.training.loop import Progress, Stage
+from ravlm.training.loop import Measured, Progress, Stage
 from ravlm.training.optim import hash_seed
 from ravlm.training.photos import square_of
 from ravlm.training.pretrain.config import AnyObjective, PicturesConfig, PretrainRunConfig, TextsConfig
@@ -29,6 +29,7 @@ def pretrain_visual(
     *,
     resume: bool = False,
     progress: Progress = lambda *_: None,
+    measured: Measured = lambda *_: None,
 ) -> PretrainReport:
     """Pre-train a visual encoder on an image folder or on a dataset's pictures, and write its folder to `out`.
 
@@ -56,7 +57,9 @@ def pretrain_visual(
         encoder.to(device).to(memory_format=torch.channels_last)
     pixels = read_pixels(pictures, round(_KEPT * max(sizes)), began.pixels, progress)
     views = PictureViews(pixels, torch.tensor(pictures.labels), torch.tensor(pictures.own), sizes, settings)
-    return train_encoder(began, _stage(settings, eye, language, views, pictures), config.training, eye, progress)
+    return train_encoder(
+        began, _stage(settings, eye, language, views, pictures), config.training, eye, progress, measured
+    )
 
 
 def _stage(
