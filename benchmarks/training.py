@@ -1,13 +1,20 @@
-"""What a step of training costs beside its encoders.
+"""What a step of training costs beside its encoders, and what it saves to keep what encoders that stand still made.
 
-    python benchmarks/training.py [--steps 6] [--quick]
+    python benchmarks/training.py [--parts outside epoch accelerator] [--steps 6] [--quick]
 
-`ravlm train` runs on a small world of flags. Processor time of one thread is counted, so that other work on the machine
-is not. What the encoders were given in a step is kept, and their forward and backward passes on the same are timed
-again, alone; the rest is the share of the step that is outside them, and of the steps the median is told: of the match
-stage of the default model, and of reading with ResNet-50 at 224 pixels and BERT-base, random weights, both learning.
+`ravlm train` runs on a small world of flags, with random weights; of all steps but the first the median is told.
 
-Writes benchmarks/results/training.json and the tables of the documents. About 10 minutes.
+- outside: the share of a step that is outside the encoders: of the match stage of the default model, and of reading
+  with ResNet-50 at 224 pixels and BERT-base, both learning. What the encoders were given in a step is kept, and their
+  forward and backward passes on the same are timed again, alone.
+- epoch: the same encoders, standing still. What they made is kept; without, each step would ask them for the photo of
+  each question, decoded anew, for each question and for each passage in the batch, and that is timed beside it.
+- accelerator: where there is one: reading with interaction fusion in bfloat16, both encoders learning, beside the
+  training of the bare encoders on what they were given (forward, backward, the optimisers' step). Once all photos were
+  decoded, and of the same photos that is added to the steps' time.
+
+On a CPU, processor time of one thread is counted, so that other work on the machine is not. Writes
+benchmarks/results/training.json, where it keeps the other parts, and the tables of the documents. About 20 minutes.
 """
 
 import argparse
@@ -23,30 +30,38 @@ from typing import Any
 import torch
 from torch import nn
 
+from ravlm.data.dataset import Dataset
+from ravlm.device import autocast, choose_device, device_name
 from ravlm.encoders.base import Encoder
-from ravlm.training.config import read_run_config
+from ravlm.model.folder import encoders_of, open_model
+from ravlm.model.vlm import RetrievalAugmentedVLM
+from ravlm.tensors import Knowledge
+from ravlm.training.config import ReadConfig, read_run_config
 from ravlm.training.match import MatchStage
+from ravlm.training.optim import make_optimizers
+from ravlm.training.photos import see_photos
 from ravlm.training.read import ReadStage
 from ravlm.training.run import train
-from results_file import measured_with, rounded, write
+from results_file import FOLDER, measured_with, rounded, write
 from run_summaries import ravlm
 from tables import rewrite_documents
 
 RESULTS = "training.json"
-BATCH = 8  # questions of a step with the large encoders
+PARTS = ("outside", "epoch", "accelerator")
+BATCH = {"outside": 8, "epoch": 16, "accelerator": 32}  # questions of a step with the large encoders
 _FIRST = 2  # steps that are not counted
 LARGE = """
 [model.visual]
 kind = "timm"
 architecture = "{eye}"
 image_size = {size}
-trainable = "all"
+trainable = "{trainable}"
 
 [model.language]
 kind = "transformers"
 architecture = "bert"
 vocabulary = 2000
-trainable = "all"
+trainable = "{trainable}"
 
 [model.language.options]
 hidden_size = {width}
@@ -54,8 +69,11 @@ num_hidden_layers = {layers}
 num_attention_heads = 4
 intermediate_size = {inner}
 
+[model.fusion]
+kind = "{fusion}"
+
 [training]
-precision = "float32"
+precision = "{precision}"
 checkpoint_every = 1000
 
 [training.match]
@@ -64,8 +82,8 @@ steps = 0
 [training.read]
 steps = {steps}
 batch = {batch}
-rates = {{ visual = 1e-5 }}
 """
+EYE_LEARNS = "rates = { visual = 1e-5 }\n"
 DEFAULT = """
 [training]
 precision = "float32"
@@ -81,86 +99,185 @@ SIZES = {"eye": "resnet50", "size": 224, "width": 768, "layers": 12, "inner": 30
 QUICK = {"eye": "test_resnet", "size": 64, "width": 32, "layers": 1, "inner": 32}
 
 
+def clock() -> float:
+    """Seconds: of the processor on a CPU, else of the wall, when the accelerator has done its work."""
+    if choose_device().type == "cpu":
+        return time.process_time()
+    torch.accelerator.synchronize()
+    return time.perf_counter()
+
+
 @dataclass
 class Watch:
-    """The processor time of each step of a stage, and what the encoders that learn were given in it."""
+    """The seconds of each step of a stage, and what its encoders and its fusion were given in it.
+
+    `given` holds, a step, the encoders that learn with their arguments; `knowledge` what was read last; `reading` the
+    seconds in which all photos were read, which `photos` counts.
+    """
 
     title: str
-    began: float = field(default_factory=time.process_time)
+    began: float = field(default_factory=clock)
     seconds: list[float] = field(default_factory=list)
     given: list[list[tuple[nn.Module, Any]]] = field(default_factory=lambda: [[]])
+    knowledge: list[Knowledge] = field(default_factory=list)
+    photos: int = 0
+    reading: float = 0.0
 
     def progress(self, title: str, done: int, total: int) -> None:
         """A step is done; the time of whatever comes between stages is no step's."""
-        now = time.process_time()
+        now = clock()
         if title == self.title:
             self.seconds.append(now - self.began)
             self.given.append([])
         else:
             self.given[-1].clear()
+        if title == "reading pictures":
+            self.photos, self.reading = total, self.reading + now - self.began
         self.began = now
 
     def hook(self, module: nn.Module, args: Any) -> None:
         """Before a module's forward pass."""
         if isinstance(module, Encoder) and torch.is_grad_enabled() and module.learns:
             self.given[-1].append((module, args))
+        if torch.is_grad_enabled() and len(args) == 4 and isinstance(args[2], Knowledge):
+            self.knowledge.append(args[2])
 
-    def outside(self) -> dict[str, Any]:
-        """The median share of a step that is outside the encoders."""
-        steps = list(zip(self.seconds, self.given, strict=False))[_FIRST:]
-        shares = [1 - sum(_again(module, args) for module, args in given) / taken for taken, given in steps]
-        return {"step, s": statistics.median(self.seconds[_FIRST:]), "outside": statistics.median(shares)}
+    def steps(self) -> list[tuple[float, list[tuple[nn.Module, Any]]]]:
+        """The steps that count: seconds, and what encoders were given."""
+        return list(zip(self.seconds, self.given, strict=False))[_FIRST:]
+
+
+def watched(text: str, title: str, data: Path, out: Path) -> Watch:
+    """Train with a configuration, and watch a stage."""
+    out.mkdir()
+    (out / "config.toml").write_text(text, encoding="utf-8")
+    watch = Watch(title)
+    handle = nn.modules.module.register_module_forward_pre_hook(watch.hook)
+    try:
+        train(read_run_config(out / "config.toml"), data, out / "model", progress=watch.progress)
+    finally:
+        handle.remove()
+    return watch
+
+
+def outside(watch: Watch) -> dict[str, Any]:
+    """The median share of a step that is outside the encoders."""
+    shares = [1 - sum(_again(*one) for one in given) / taken for taken, given in watch.steps()]
+    taken = statistics.median(seconds for seconds, _ in watch.steps())
+    return {"step, s": taken, "outside": statistics.median(shares)}
 
 
 def _again(module: nn.Module, args: Any) -> float:
     """Seconds of an encoder's forward and backward pass."""
-    began = time.process_time()
+    began = clock()
+    _pass(module, args)
+    return clock() - began
+
+
+def _pass(module: nn.Module, args: Any) -> None:
     encoded = module(*args)
     (encoded.tokens.float().sum() + encoded.pooled.float().sum()).backward()
-    return time.process_time() - began
 
 
-def share_outside(text: str, title: str, data: Path, work: Path) -> dict[str, Any]:
-    """Train with a configuration, and say what of a step of one stage is outside its encoders."""
-    (work / "config.toml").write_text(text, encoding="utf-8")
-    watch = Watch(title)
-    handle = nn.modules.module.register_module_forward_pre_hook(watch.hook)
-    try:
-        train(read_run_config(work / "config.toml"), data, work / f"model-{len(text)}", progress=watch.progress)
-    finally:
-        handle.remove()
-    return watch.outside()
+def epoch(watch: Watch, data: Path, out: Path, batch: int) -> dict[str, Any]:
+    """A step with what the encoders made, and the same with asking them for it, seconds."""
+    dataset = Dataset.open(data)
+    model: RetrievalAugmentedVLM = open_model(out / "model").model
+    eye, language = encoders_of(model)
+    few = list({e.images[0]: e for e in dataset.split("train")}.values())[:batch]
+    asked = [[e.question or "" for e in few]]
+    passages = [{p.id: p.text for row in k.passages for p in row if p is not None} for k in watch.knowledge[_FIRST:]]
+    each = []
+    for texts in passages:
+        began = clock()
+        see_photos(dataset, few, eye, None, lambda *_: None)
+        with torch.no_grad():
+            for some in (*asked, list(texts.values())):
+                language(language.tokenize(some).to(language.device))
+        each.append(clock() - began)
+    kept = statistics.median(seconds for seconds, _ in watch.steps())
+    anew = kept + statistics.median(each)
+    questions = len(dataset.split("train"))
+    return {
+        "questions": questions,
+        "batch": batch,
+        "passages of a batch": statistics.median(len(texts) for texts in passages),
+        "kept, s": kept * questions / batch,
+        "anew, s": anew * questions / batch,
+        "times": anew / kept,
+    }
+
+
+def accelerator(watch: Watch, batch: int) -> dict[str, Any]:
+    """Images a second of the whole training, and of the bare encoders on the same."""
+    device = choose_device()
+    learned = {id(module): module for _, given in watch.steps() for module, _ in given}
+    optimizers = make_optimizers(learned.values(), **ReadConfig().optimizer_settings())
+    bare = []
+    for _, given in watch.steps():
+        began = clock()
+        with autocast(device, "bfloat16"):
+            for module, args in given:
+                _pass(module, args)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        bare.append(clock() - began)
+    step, alone = statistics.median(seconds for seconds, _ in watch.steps()), statistics.median(bare)
+    decoding = watch.reading / watch.photos * batch
+    return {
+        "device": device_name(device),
+        "batch": batch,
+        "step, s": step,
+        "decoding of a batch, s": decoding,
+        "images a second": batch / (step + decoding),
+        "bare encoders, images a second": batch / alone,
+        "of the bare": alone / (step + decoding),
+    }
+
+
+def measure(part: str, sizes: dict[str, Any], steps: int, data: Path, work: Path) -> dict[str, Any]:
+    """One part of the results."""
+    batch, title = BATCH[part], ReadStage.title
+    of = {**sizes, "steps": steps, "batch": batch, "trainable": "all", "precision": "float32", "fusion": "attention"}
+    out = work / part
+    if part == "outside":
+        first = watched(DEFAULT.format(steps=steps), MatchStage.title, data, work / "match")
+        read = watched(LARGE.format(**of) + EYE_LEARNS, title, data, out)
+        found = {"match, the default model": outside(first), "read, ResNet-50 and BERT-base": outside(read)}
+        return {"batch": batch, **found}
+    if part == "epoch":
+        watch = watched(LARGE.format(**of | {"trainable": "none"}), title, data, out)
+        return epoch(watch, data, out, batch)
+    of |= {"precision": "bfloat16", "fusion": "interaction"}
+    return accelerator(watched(LARGE.format(**of) + EYE_LEARNS, title, data, out), batch)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure, write the results, print them; with --quick, tiny encoders, and nothing is written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=["outside", "epoch"])
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--data", type=Path, help="a dataset to train on; else a world of flags is made")
     asked = parser.parse_args(arguments)
-    torch.set_num_threads(1)
+    if choose_device().type == "cpu":
+        torch.set_num_threads(1)
     sizes, steps = (QUICK if asked.quick else SIZES), asked.steps + _FIRST
+    path = FOLDER / RESULTS
+    results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() and not asked.quick else {}
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         data = asked.data or work / "flags"
         if asked.data is None:
             ravlm("dataset", "make", "flags", "--out", data, "--seed", 0)
-        learning = LARGE.format(**sizes, steps=steps, batch=BATCH)
-        results = {
-            "measured_with": measured_with() | {"threads": 1},
-            "batch": BATCH,
-            "steps": asked.steps,
-            "outside": {
-                "match, the default model": share_outside(DEFAULT.format(steps=steps), MatchStage.title, data, work),
-                "read, ResNet-50 and BERT-base": share_outside(learning, ReadStage.title, data, work),
-            },
-        }
-    shown = json.dumps(rounded(results), indent=1)
+        about = measured_with() | {"steps": asked.steps}
+        for part in asked.parts:
+            results[part] = {"measured_with": about, **measure(part, sizes, steps, data, work)}
     if not asked.quick:
         write(RESULTS, results)
         rewrite_documents()
-    print(shown)
+    print(json.dumps(rounded(results), indent=1))
     return results
 
 

@@ -51,9 +51,9 @@ def test_every_entry_is_drawn_once_before_any_twice():
 
 
 def test_the_same_generator_draws_the_same_views():
-    first = augmented_pairs(pairs(), 16, 4, torch.Generator().manual_seed(5))
-    second = augmented_pairs(pairs(), 16, 4, torch.Generator().manual_seed(5))
-    other = augmented_pairs(pairs(), 16, 4, torch.Generator().manual_seed(6))
+    first = augmented_pairs(pairs(), 16, 4, torch.Generator().manual_seed(5), torch.device("cpu"))
+    second = augmented_pairs(pairs(), 16, 4, torch.Generator().manual_seed(5), torch.device("cpu"))
+    other = augmented_pairs(pairs(), 16, 4, torch.Generator().manual_seed(6), torch.device("cpu"))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert not torch.equal(first[0], other[0])
 

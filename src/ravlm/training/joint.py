@@ -25,6 +25,7 @@ from ravlm.training.losses import (
     relevance_contrast,
 )
 from ravlm.training.optim import keep_statistics, learning, trainable
+from ravlm.training.questions import QuestionReader
 from ravlm.training.read import Reading, eye_learns, question_batch, sample_groups
 from ravlm.training.relevance import Relevance
 from ravlm.training.validation import ValidationQuestions
@@ -81,6 +82,7 @@ class JointStage(Stage):
         self._model, self._retriever, self._reading = model, retriever, reading
         self._follow, self._questions = follow, validation
         self._groups = reading.groups()
+        self._reader = QuestionReader(model.language_encoder, retriever.log_scale.device)
         self._head = calibrated(model.output_layer)
         self._finder = finder_for(self._head)
         query = [retriever.query] if retriever.query is not None else []
@@ -158,19 +160,17 @@ class JointStage(Stage):
         settings, reading, retriever = self.settings, self._reading, self._retriever
         drawn = sample_groups(self._groups, settings.batch, generator, settings.together)
         whole = [i for group in drawn for i in group]
-        images = None
+        images, device = None, retriever.log_scale.device
         if self._looks and reading.pixels is not None:  # drawn for all rows, so that each process draws the same
-            images = view(reading.pixels[reading.photo[whole]], reading.size, generator, _STRENGTH)
+            images = view(reading.pixels[reading.photo[whole]].to(device), reading.size, generator, _STRENGTH)
         mine = self.share.rows(len(whole))
         chosen = whole[mine]
         examples = [reading.examples[i] for i in chosen]
         if not settings.gold:
             examples = [replace(example, entries=()) for example in examples]
-        device = retriever.log_scale.device
-        images = None if images is None else images[mine].to(device)
-        batch = question_batch(self._model.language_encoder, reading, chosen, device, images)
+        images = None if images is None else images[mine]
+        batch, language = question_batch(self._reader, reading, chosen, images)
         visual = batch.seen or self._model.visual_encoder(batch.images)
-        language = self._model.language_encoder(batch.texts)
         cosine = retriever.queries(visual, language) @ self._keys.T  # [b, n]
         hidden = torch.zeros(cosine.shape, dtype=torch.bool)
         for row, photo in enumerate(reading.photo[chosen].tolist()):

@@ -68,11 +68,11 @@ def contrastive_loss(
 
 
 def augmented_pairs(
-    pairs: PicturePairs, size: int, batch: int, generator: Generator
+    pairs: PicturePairs, size: int, batch: int, generator: Generator, device: torch.device
 ) -> tuple[Float[Tensor, "b c y x"], Float[Tensor, "b c y x"], Int[Tensor, " b"]]:
     """A batch of views: photos, pictures of the same entries, and the entries; some of the pairs change identity."""
     photo, picture, entry = pairs.sample(batch, generator)
-    first, second = pairs.photos[photo], pairs.pictures[picture]
+    first, second = pairs.photos[photo].to(device), pairs.pictures[picture].to(device)
     queries, keys = view(first, size, generator, 0.7), view(second, size, generator, 0.7)
     return (*change_identity(queries, keys, generator), entry)
 
@@ -107,9 +107,9 @@ class MatchStage(Stage):
         """Symmetric InfoNCE of a batch of pairs; each process looks at its rows, and compares all."""
         device, batch = self._log_scale.device, self.settings.batch
         if self._looks:
-            photos, pictures, entry = augmented_pairs(self._pairs, self._size, batch, generator)
+            photos, pictures, entry = augmented_pairs(self._pairs, self._size, batch, generator, device)
             own = self.share.rows(batch)
-            seen = self._eye(torch.cat([photos[own], pictures[own]]).to(device)).pooled.chunk(2)
+            seen = self._eye(torch.cat([photos[own], pictures[own]])).pooled.chunk(2)
             queries, keys = (self.share.gather(some, batch) for some in seen)
         else:
             photo, picture, entry = self._pairs.sample(batch, generator)
@@ -125,9 +125,9 @@ class MatchStage(Stage):
         for n in range(_BATCHES):
             generator = torch.Generator().manual_seed(n)
             photo, picture, entry = pairs.sample(min(self.settings.batch, len(pairs.photos)), generator)
-            seen = [pairs.photos[photo], pairs.pictures[picture]]
+            seen = [pairs.photos[photo].to(device), pairs.pictures[picture].to(device)]
             if self._looks:
-                seen = [self._eye(view(some, self._size, generator, 0.0).to(device)).pooled for some in seen]
-            queries, keys = (some.to(device) for some in seen)
+                seen = [self._eye(view(some, self._size, generator, 0.0)).pooled for some in seen]
+            queries, keys = seen
             values.append(float(contrastive_loss(queries, keys, entry.to(device), self._log_scale.exp())))
         return sum(values) / len(values)

@@ -11,7 +11,6 @@ from torch import Generator, Tensor, nn
 
 from ravlm.heads.calibration import calibrated
 from ravlm.model.vlm import RetrievalAugmentedVLM
-from ravlm.protocols import LanguageEncoder
 from ravlm.records import Example, Hit
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.tasks.captioning import similar
@@ -21,6 +20,7 @@ from ravlm.training.augment import view
 from ravlm.training.config import ReadConfig
 from ravlm.training.loop import Stage
 from ravlm.training.optim import keep_statistics, learning, trainable
+from ravlm.training.questions import QuestionReader
 from ravlm.training.stage_config import StageConfig
 from ravlm.training.validation import ValidationQuestions
 
@@ -117,23 +117,21 @@ def _read(
 
 
 def question_batch(
-    encoder: LanguageEncoder,
-    reading: Reading,
-    chosen: Sequence[int],
-    device: torch.device,
-    images: Tensor | None = None,
-) -> Batch:
-    """The chosen questions as the model reads them: with what was seen of their photos, or with `images`."""
+    reader: QuestionReader, reading: Reading, chosen: Sequence[int], images: Tensor | None = None
+) -> tuple[Batch, Encoded]:
+    """The chosen questions as the model reads them, with what was seen of their photos, or with `images`; and read."""
     examples = [reading.examples[i] for i in chosen]
     questions = [example.question or "" for example in examples]
     places, seen = reading.photo[list(chosen)], reading.seen
-    return Batch(
+    texts, language = reader.read(questions)
+    batch = Batch(
         images=torch.empty(len(chosen), 3, 0, 0, dtype=torch.uint8) if images is None else images,
-        texts=encoder.tokenize(questions).to(device),
+        texts=texts,
         questions=questions,
         languages=[example.language for example in examples],
         seen=None if images is not None else Encoded(seen.tokens[places], seen.mask[places], seen.pooled[places]),
     )
+    return batch, language
 
 
 class ReadStage(Stage):
@@ -159,6 +157,7 @@ class ReadStage(Stage):
         self.settings = settings
         self._model, self._retriever, self._reading, self._asked = model, retriever, reading, validation
         self._groups = reading.groups()
+        self._reader = QuestionReader(model.language_encoder, retriever.log_scale.device)
         self._head = calibrated(model.output_layer)
         self._finder = finder_for(self._head)
         encoder = {"language": trainable(model.language_encoder)} if learning(model.language_encoder) else {}
@@ -187,11 +186,11 @@ class ReadStage(Stage):
         own = self.share.rows(len(chosen))
         images = None if not self._looks else self._photos(chosen, generator)[own]
         device = self._retriever.log_scale.device
-        batch = question_batch(self._model.language_encoder, reading, chosen[own], device, images)
+        batch, language = question_batch(self._reader, reading, chosen[own], images)
         model = self._model
         visual = batch.seen or model.visual_encoder(batch.images)
         visual = _left_out(visual, settings.no_picture, len(chosen), own, generator)
-        language = _left_out(model.language_encoder(batch.texts), settings.no_question, len(chosen), own, generator)
+        language = _left_out(language, settings.no_question, len(chosen), own, generator)
         output = model.read(batch, visual, language, hits[own])
         targets = self._finder.targets([reading.examples[i] for i in chosen[own]], output.knowledge)
         weight = self.share.weight_of(counted(self._head, targets), device)
@@ -202,8 +201,8 @@ class ReadStage(Stage):
         reading = self._reading
         if reading.pixels is None:
             raise TypeError("an eye that learns needs the photos themselves")
-        moved = view(reading.pixels[reading.photo[list(chosen)]], reading.size, generator, _MOVED)
-        return moved.to(self._retriever.log_scale.device)
+        photos = reading.pixels[reading.photo[list(chosen)]].to(self._retriever.log_scale.device)
+        return view(photos, reading.size, generator, _MOVED)
 
     def validation(self) -> float:
         """The mean loss on validation questions, with what is retrieved for them."""

@@ -63,7 +63,7 @@ def views(own: list[int], batch: int = 8, share: float = 0.25, sizes: tuple[int,
     mask = torch.zeros(8, dtype=torch.bool)
     mask[own] = True
     settings = ClassesConfig(batch=batch, own_pictures=share, steps=4)
-    return PictureViews(images(8), labels, mask, sizes, settings)
+    return PictureViews(images(8), labels, mask, sizes, settings, torch.device("cpu"))
 
 
 def test_a_batch_has_its_share_of_own_pictures_and_none_twice_before_all():

@@ -23,6 +23,9 @@ from ravlm.training.pretrain.visual_stages import (
 WHOLE = {"least_area": 1.0, "mirror": 0.0, "strength": 0.0, "steps": 4}
 
 
+CPU = torch.device("cpu")
+
+
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(3)
 
@@ -34,7 +37,7 @@ def eye() -> CompactVisualEncoder:
 
 def views(settings: VisualPretraining, labels: list[int]) -> PictureViews:
     pixels = torch.randint(0, 256, (len(labels), 3, 32, 32), dtype=torch.uint8, generator=generator())
-    return PictureViews(pixels, torch.tensor(labels), torch.zeros(len(labels), dtype=torch.bool), (32,), settings)
+    return PictureViews(pixels, torch.tensor(labels), torch.zeros(len(labels), dtype=torch.bool), (32,), settings, CPU)
 
 
 @given(st.floats(1.0, 40.0), st.floats(0.0, 0.9), st.floats(0.1, 9.0))

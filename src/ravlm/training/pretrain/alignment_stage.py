@@ -65,7 +65,7 @@ class AlignStage(Stage):
         return contrastive_loss(visual, language, thing, self._pair.log_scale.exp())
 
     def _seen(self, places: Int[Tensor, " b"], generator: Generator) -> Float[Tensor, "b d"]:
-        some = self._sides.pictures[places]
+        some = self._sides.pictures[places].to(self._pair.visual.device)
         if self._pair.visual.encoder.learns:
             some = view(some, self._sides.size, generator, self.settings.strength)
         return _pooled(self._pair.visual, some)

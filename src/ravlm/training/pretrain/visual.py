@@ -56,7 +56,7 @@ def pretrain_visual(
     for encoder, _ in both.values():
         encoder.to(device).to(memory_format=torch.channels_last)
     pixels = read_pixels(pictures, round(_KEPT * max(sizes)), began.pixels, progress)
-    views = PictureViews(pixels, torch.tensor(pictures.labels), torch.tensor(pictures.own), sizes, settings)
+    views = PictureViews(pixels, torch.tensor(pictures.labels), torch.tensor(pictures.own), sizes, settings, device)
     return train_encoder(
         began, _stage(settings, eye, language, views, pictures), config.training, eye, progress, measured
     )

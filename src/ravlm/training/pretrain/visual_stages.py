@@ -37,6 +37,7 @@ class PictureViews:
 
     `pixels` [n, c, y, x] are of the classes `labels` [n], counted from 0; `own` [n] are those of which the setting
     `own_pictures` decides how many a batch has. `sizes` are the sides of the views in pixels, one after the other.
+    Views are made on `device`.
     """
 
     pixels: UInt8[Tensor, "n c y x"]
@@ -44,6 +45,7 @@ class PictureViews:
     own: Bool[Tensor, " n"]
     sizes: Sequence[int]
     settings: VisualPretraining
+    device: torch.device
 
     def draw(self, generator: Generator) -> Int[Tensor, " b"]:
         """The places of a batch; none of a kind stands in it twice before all of that kind do."""
@@ -66,7 +68,7 @@ class PictureViews:
         s = self.settings
         size = self.sizes[step * len(self.sizes) // s.steps]
         shape = {"least_area": s.least_area, "mirror": s.mirror, "strength": s.strength}
-        return crops(self.pixels[places], size, generator, **shape)
+        return crops(self.pixels[places].to(self.device), size, generator, **shape)
 
 
 class ClassesStage(Stage):
@@ -86,12 +88,11 @@ class ClassesStage(Stage):
     def loss(self, step: int, generator: Generator) -> Tensor:
         """The cross-entropy of a batch."""
         places = self._views.draw(generator)
-        views, label = self._views.look(places, step, generator), self._views.labels[places]
+        views, label = self._views.look(places, step, generator), self._views.labels[places].to(self._eye.device)
         if self.settings.permuted:
             views, order = permuted(views, self.settings.permuted, generator)
             label = label * len(ORDERS) + order
-        label = label.to(self._eye.device)
-        features = self._eye(views.to(self._eye.device)).pooled
+        features = self._eye(views).pooled
         logits = cosine_logits(features, self._weights, label, self.settings.scale, self.settings.margin)
         return nn.functional.cross_entropy(logits, label)
 
@@ -114,7 +115,7 @@ class PicturesStage(Stage):
         by_class = self.settings.pairs == "classes"
         others = views.partners(places, generator) if by_class else places
         first, second = (views.look(some, step, generator) for some in (places, others))
-        queries, keys = self._eye(torch.cat([first, second]).to(self._eye.device)).pooled.chunk(2)
+        queries, keys = self._eye(torch.cat([first, second])).pooled.chunk(2)
         same = views.labels[places] if by_class else places
         return contrastive_loss(queries, keys, same.to(queries.device), self._log_scale.exp())
 
@@ -154,7 +155,7 @@ class TextsStage(Stage):
         chosen = torch.rand(len(said), generator=generator).tolist()
         read = self._language.tokenize([texts[int(at * len(texts))] for texts, at in zip(said, chosen, strict=True)])
         views = self._views.look(places, step, generator)
-        queries = self._projections["visual"](self._eye(views.to(device)).pooled)
+        queries = self._projections["visual"](self._eye(views).pooled)
         keys = self._projections["language"](self._language(read.to(device)).pooled)
         return contrastive_loss(queries, keys, label.to(device), self._log_scale.exp())
 
