@@ -44,8 +44,11 @@ FLOORS: Mapping[tuple[str, str], Mapping[str, float]] = {
 
 
 def make_model(source: Path, base: str, seed: int, distractors: Path | None, work: Path) -> tuple[Path, Path]:
-    """The dataset, the eye and the model of a base in `work`, made where they are not there already."""
-    data, model = (work / f"{name}-{base}" for name in ("grocery", "model"))
+    """The dataset, the eye and the model of a base in `work`, made where they are not there already.
+
+    Seeds share what is there first, dataset and eye; the model is each seed's own.
+    """
+    data, model = work / f"grocery-{base}", work / f"model-{base}-{seed}"
     make_data(source, data, base, seed, distractors)
     make_eye(data, seed, work)
     if not (model / "config.json").exists():  # within `work`: there the configuration finds the eye
@@ -78,7 +81,7 @@ def measure(source: Path, base: str, seed: int, distractors: Path | None, work: 
     What is in `work` already is not made again; the replay tells a run that another model made.
     """
     data, model = make_model(source, base, seed, distractors, work)
-    run = work / f"run-{base}"
+    run = work / f"run-{base}-{seed}"
     if not run.exists():
         ravlm("evaluate", model, "--data", data, "--out", run)
     ravlm("verify", run, "--replay", "--model", model, "--data", data)

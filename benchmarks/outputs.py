@@ -41,7 +41,7 @@ CONFIG = """# Made by benchmarks/outputs.py: an output layer on the eye of anoth
 
 [model.visual]
 kind = "pretrained"
-source = "model-{base}/visual"
+source = "model-{base}-{seed}/visual"
 
 [model.output]
 kind = "{kind}"
@@ -83,7 +83,7 @@ def measure(part: str, base: str, data: Path, groups: Sequence[str], seed: int, 
     here = work / "outputs" / f"{part}-{base}"
     here.mkdir(parents=True, exist_ok=True)
     config = here / "config.toml"
-    config.write_text(CONFIG.format(base=base, kind=part), encoding="utf-8")
+    config.write_text(CONFIG.format(base=base, seed=seed, kind=part), encoding="utf-8")
     name = f"outputs-{part}-{base}"
     made_run(here, name, config, data, KINDS, seed=seed, groups=groups, within=work)  # the eye's place stays out of it
 

@@ -52,6 +52,11 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return nullcontext() if precision == "float32" else torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+def in_float32(device: torch.device) -> AbstractContextManager[object]:
+    """Computing what is ranked in float32, whatever is computed around it: near scores are one in bfloat16."""
+    return torch.autocast(device.type, enabled=False)
+
+
 def quicker_in_bfloat16(device: torch.device) -> bool:
     """Whether a device computes faster in bfloat16 than in float32: recent GPUs do, and some CPUs.
 

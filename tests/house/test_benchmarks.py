@@ -326,12 +326,16 @@ def test_without_the_photos_groceries_are_skipped_with_the_reason(tmp_path: Path
     assert ran.stdout.startswith("Skipped: the Grocery Store Dataset is not in ")
 
 
-def test_the_arms_of_joint_training_have_equal_steps(benchmark: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dataset", ["flags", "grocery"])
+def test_the_arms_of_joint_training_have_equal_steps(benchmark: Any, tmp_path: Path, dataset: str) -> None:
     joint = benchmark("joint")
     steps = {}
     for arm in joint.ARMS:
-        (tmp_path / "arm.toml").write_text(joint.config_of(arm, 30))
-        training = read_run_config(tmp_path / "arm.toml").training
+        (tmp_path / "arm.toml").write_text(joint.config_of(dataset, arm, 30))
+        config = read_run_config(tmp_path / "arm.toml")
+        training, learns = config.training, arm.startswith("joint")
+        assert training.joint.rates.get("visual", 0.0) == (0.001 if learns and dataset == "flags" else 0.0)
+        assert config.model.retriever.query == ("residual" if learns and dataset == "grocery" else "picture")
         steps[arm] = (training.match.steps, training.read.steps, training.joint.steps)
         assert training.joint.gold is (arm != "joint-without-gold")
     assert steps == {

@@ -11,11 +11,13 @@ import torch
 
 from builders import passage
 from coloured_dataset import TINY
+from ravlm.device import autocast
 from ravlm.errors import ConfigError
 from ravlm.model.folder import open_model
 from ravlm.records import Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
 from ravlm.retrieval.image import ImageIndex, Stamp
+from ravlm.retrieval.query_encoder import ResidualQuery
 from ravlm.retrieval.tfidf import TfidfIndex
 from ravlm.tensors import Encoded
 from ravlm.training.config import JointConfig, RunConfig, read_run_config
@@ -102,6 +104,27 @@ def test_every_objective_reaches_the_query_side(trained: Path, objective: str, g
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
+@pytest.mark.parametrize("objective", ["injection", "marginal", "likelihood", "attention", "contrast"])
+@pytest.mark.parametrize("query", ["picture", "residual"])
+def test_in_bfloat16_every_objective_learns_and_scores_are_as_exact_as_ever(
+    trained: Path, objective: str, query: str
+) -> None:
+    def losses(precision: str) -> tuple[torch.Tensor, torch.Tensor]:
+        stage = joint(trained, [example("Tirana", "b"), example("Skopje", "d")], objectives=[objective], entries=3)
+        if query == "residual":
+            torch.manual_seed(0)
+            retriever = stage._retriever
+            retriever.query = ResidualQuery(visual_width=retriever.picture.in_features)
+            torch.nn.init.normal_(retriever.query.out.weight)
+        with autocast(torch.device("cpu"), precision):
+            return stage.asked(torch.Generator().manual_seed(0)).scores, stage.loss(0, torch.Generator().manual_seed(0))
+
+    (exact, expected), (scores, loss) = losses("float32"), losses("bfloat16")
+    assert torch.equal(scores, exact)
+    torch.testing.assert_close(loss.float(), expected, rtol=0.05, atol=0.05)
+    loss.backward()
+
+
 def test_the_plain_loss_alone_does_not_reach_it(trained: Path) -> None:
     stage = joint(trained, [example("Tirana", "b"), example("Skopje", "d")], objectives=["likelihood"])
     asked = stage.asked(torch.Generator().manual_seed(0))
@@ -136,6 +159,12 @@ steps = 5
 batch = 8
 """
 )
+
+
+def test_a_model_is_trained_through_all_stages_in_bfloat16(coloured: Path, tmp_path: Path) -> None:
+    text = SMALL.replace('"float32"', '"bfloat16"') + "rates = { visual = 0.001 }\n"
+    assert '"bfloat16"' in text
+    train(configured(tmp_path, text), coloured, tmp_path / "model")
 
 
 def configured(folder: Path, text: str) -> RunConfig:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from ravlm.device import in_float32
 from ravlm.encoders.tokenizer import MULTIPLE
 from ravlm.protocols import LanguageEncoder
 from ravlm.records import Hit, Passage
@@ -73,7 +74,8 @@ class EntityThenPassageRetriever(nn.Module):
 
     def queries(self, visual: Encoded, language: Encoded | None = None) -> Float[Tensor, "b v"]:
         """The queries, of unit length; `language` is needed where the question has a part in them."""
-        found = visual.pooled.float() if self.query is None else self.query(visual, language)
+        with in_float32(visual.pooled.device):
+            found = visual.pooled.float() if self.query is None else self.query(visual, language)
         return nn.functional.normalize(found, dim=-1)
 
     def query_keys(self, visual: Encoded, language: Encoded | None = None) -> Float[np.ndarray, "b v"]:
@@ -143,7 +145,8 @@ class EntityThenPassageRetriever(nn.Module):
     def score(self, visual: Encoded, language: Encoded, knowledge: Knowledge) -> Float[Tensor, "b k"]:
         """A gain times cos(query picture, entry picture), plus a gain times TF-IDF; very low where there is no hit."""
         query = self.queries(visual, language)  # [b, v]
-        cosine = (knowledge.keys @ query.unsqueeze(-1)).squeeze(-1)  # [b, k]
+        with in_float32(query.device):
+            cosine = (knowledge.keys @ query.unsqueeze(-1)).squeeze(-1)  # [b, k]
         tfidf = torch.zeros_like(cosine)
         for i, row in enumerate(knowledge.hits):
             tfidf[i, : len(row)] = torch.tensor([hit.scores.get("tfidf", 0.0) for hit in row])

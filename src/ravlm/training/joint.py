@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
+from ravlm.device import in_float32
 from ravlm.heads.calibration import calibrated
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.records import Example, Hit
@@ -171,7 +172,8 @@ class JointStage(Stage):
         images = None if images is None else images[mine]
         batch, language = question_batch(self._reader, reading, chosen, images)
         visual = batch.seen or self._model.visual_encoder(batch.images)
-        cosine = retriever.queries(visual, language) @ self._keys.T  # [b, n]
+        with in_float32(device):
+            cosine = retriever.queries(visual, language) @ self._keys.T  # [b, n]
         hidden = torch.zeros(cosine.shape, dtype=torch.bool)
         for row, photo in enumerate(reading.photo[chosen].tolist()):
             hidden[row, retriever.images.own(reading.ids[photo])] = True
