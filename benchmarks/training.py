@@ -33,8 +33,6 @@ from torch import nn
 from ravlm.data.dataset import Dataset
 from ravlm.device import autocast, choose_device, device_name
 from ravlm.encoders.base import Encoder
-from ravlm.model.folder import encoders_of, open_model
-from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.tensors import Knowledge
 from ravlm.training.config import ReadConfig, read_run_config
 from ravlm.training.match import MatchStage
@@ -82,8 +80,9 @@ steps = 0
 [training.read]
 steps = {steps}
 batch = {batch}
+{rates}
 """
-EYE_LEARNS = "rates = { visual = 1e-5 }\n"
+LEARNS = "rates = {{ visual = 1e-5 }}"
 DEFAULT = """
 [training]
 precision = "float32"
@@ -99,6 +98,11 @@ SIZES = {"eye": "resnet50", "size": 224, "width": 768, "layers": 12, "inner": 30
 QUICK = {"eye": "test_resnet", "size": 64, "width": 32, "layers": 1, "inner": 32}
 
 
+def large(**of: Any) -> str:
+    """The configuration of the large encoders, but for its steps."""
+    return LARGE.format(steps="{steps}", **of)
+
+
 def clock() -> float:
     """Seconds: of the processor on a CPU, else of the wall, when the accelerator has done its work."""
     if choose_device().type == "cpu":
@@ -107,24 +111,30 @@ def clock() -> float:
     return time.perf_counter()
 
 
+class Enough(Exception):
+    """The steps that were asked for were seen."""
+
+
 @dataclass
 class Watch:
     """The seconds of each step of a stage, and what its encoders and its fusion were given in it.
 
-    `given` holds, a step, the encoders that learn with their arguments; `knowledge` what was read last; `reading` the
-    seconds in which all photos were read, which `photos` counts.
+    `given` holds, a step, the encoders that learn with their arguments; `knowledge` what was read; `encoders` are all
+    that were met; `reading` the seconds in which all photos were read, which `photos` counts.
     """
 
     title: str
+    steps: int
     began: float = field(default_factory=clock)
     seconds: list[float] = field(default_factory=list)
     given: list[list[tuple[nn.Module, Any]]] = field(default_factory=lambda: [[]])
     knowledge: list[Knowledge] = field(default_factory=list)
+    encoders: dict[str, Encoder] = field(default_factory=dict)
     photos: int = 0
     reading: float = 0.0
 
     def progress(self, title: str, done: int, total: int) -> None:
-        """A step is done; the time of whatever comes between stages is no step's."""
+        """A step is done; the time of whatever comes between stages is no step's. Enough were seen: `Enough`."""
         now = clock()
         if title == self.title:
             self.seconds.append(now - self.began)
@@ -133,37 +143,43 @@ class Watch:
             self.given[-1].clear()
         if title == "reading pictures":
             self.photos, self.reading = total, self.reading + now - self.began
+        if len(self.seconds) == self.steps:
+            raise Enough
         self.began = now
 
     def hook(self, module: nn.Module, args: Any) -> None:
         """Before a module's forward pass."""
+        if isinstance(module, Encoder):
+            self.encoders["language" if hasattr(module, "tokenize") else "visual"] = module
         if isinstance(module, Encoder) and torch.is_grad_enabled() and module.learns:
             self.given[-1].append((module, args))
         if torch.is_grad_enabled() and len(args) == 4 and isinstance(args[2], Knowledge):
             self.knowledge.append(args[2])
 
-    def steps(self) -> list[tuple[float, list[tuple[nn.Module, Any]]]]:
+    def counted(self) -> list[tuple[float, list[tuple[nn.Module, Any]]]]:
         """The steps that count: seconds, and what encoders were given."""
         return list(zip(self.seconds, self.given, strict=False))[_FIRST:]
 
 
-def watched(text: str, title: str, data: Path, out: Path) -> Watch:
-    """Train with a configuration, and watch a stage."""
+def watched(text: str, title: str, steps: int, data: Path, out: Path) -> Watch:
+    """Train with a configuration, and watch so many steps of a stage; the run ends with them."""
     out.mkdir()
-    (out / "config.toml").write_text(text, encoding="utf-8")
-    watch = Watch(title)
+    (out / "config.toml").write_text(text.format(steps=steps + 1), encoding="utf-8")
+    watch = Watch(title, steps)
     handle = nn.modules.module.register_module_forward_pre_hook(watch.hook)
     try:
         train(read_run_config(out / "config.toml"), data, out / "model", progress=watch.progress)
+    except Enough:
+        return watch
     finally:
         handle.remove()
-    return watch
+    raise RuntimeError(f"the run had fewer than {steps} steps of {title!r}")
 
 
 def outside(watch: Watch) -> dict[str, Any]:
     """The median share of a step that is outside the encoders."""
-    shares = [1 - sum(_again(*one) for one in given) / taken for taken, given in watch.steps()]
-    taken = statistics.median(seconds for seconds, _ in watch.steps())
+    shares = [1 - sum(_again(*one) for one in given) / taken for taken, given in watch.counted()]
+    taken = statistics.median(seconds for seconds, _ in watch.counted())
     return {"step, s": taken, "outside": statistics.median(shares)}
 
 
@@ -179,11 +195,11 @@ def _pass(module: nn.Module, args: Any) -> None:
     (encoded.tokens.float().sum() + encoded.pooled.float().sum()).backward()
 
 
-def epoch(watch: Watch, data: Path, out: Path, batch: int) -> dict[str, Any]:
+def epoch(watch: Watch, data: Path, batch: int) -> dict[str, Any]:
     """A step with what the encoders made, and the same with asking them for it, seconds."""
     dataset = Dataset.open(data)
-    model: RetrievalAugmentedVLM = open_model(out / "model").model
-    eye, language = encoders_of(model)
+    eye: Any = watch.encoders["visual"].eval()
+    language: Any = watch.encoders["language"].eval()
     few = list({e.images[0]: e for e in dataset.split("train")}.values())[:batch]
     asked = [[e.question or "" for e in few]]
     passages = [{p.id: p.text for row in k.passages for p in row if p is not None} for k in watch.knowledge[_FIRST:]]
@@ -195,7 +211,7 @@ def epoch(watch: Watch, data: Path, out: Path, batch: int) -> dict[str, Any]:
             for some in (*asked, list(texts.values())):
                 language(language.tokenize(some).to(language.device))
         each.append(clock() - began)
-    kept = statistics.median(seconds for seconds, _ in watch.steps())
+    kept = statistics.median(seconds for seconds, _ in watch.counted())
     anew = kept + statistics.median(each)
     questions = len(dataset.split("train"))
     return {
@@ -211,10 +227,10 @@ def epoch(watch: Watch, data: Path, out: Path, batch: int) -> dict[str, Any]:
 def accelerator(watch: Watch, batch: int) -> dict[str, Any]:
     """Images a second of the whole training, and of the bare encoders on the same."""
     device = choose_device()
-    learned = {id(module): module for _, given in watch.steps() for module, _ in given}
+    learned = {id(module): module for _, given in watch.counted() for module, _ in given}
     optimizers = make_optimizers(learned.values(), **ReadConfig().optimizer_settings())
     bare = []
-    for _, given in watch.steps():
+    for _, given in watch.counted():
         began = clock()
         with autocast(device, "bfloat16"):
             for module, args in given:
@@ -223,7 +239,7 @@ def accelerator(watch: Watch, batch: int) -> dict[str, Any]:
             optimizer.step()
             optimizer.zero_grad()
         bare.append(clock() - began)
-    step, alone = statistics.median(seconds for seconds, _ in watch.steps()), statistics.median(bare)
+    step, alone = statistics.median(seconds for seconds, _ in watch.counted()), statistics.median(bare)
     decoding = watch.reading / watch.photos * batch
     return {
         "device": device_name(device),
@@ -239,18 +255,18 @@ def accelerator(watch: Watch, batch: int) -> dict[str, Any]:
 def measure(part: str, sizes: dict[str, Any], steps: int, data: Path, work: Path) -> dict[str, Any]:
     """One part of the results."""
     batch, title = BATCH[part], ReadStage.title
-    of = {**sizes, "steps": steps, "batch": batch, "trainable": "all", "precision": "float32", "fusion": "attention"}
+    of = {**sizes, "batch": batch, "trainable": "all", "precision": "float32", "fusion": "attention", "rates": LEARNS}
     out = work / part
     if part == "outside":
-        first = watched(DEFAULT.format(steps=steps), MatchStage.title, data, work / "match")
-        read = watched(LARGE.format(**of) + EYE_LEARNS, title, data, out)
+        first = watched(DEFAULT, MatchStage.title, steps, data, work / "match")
+        read = watched(large(**of), title, steps, data, out)
         found = {"match, the default model": outside(first), "read, ResNet-50 and BERT-base": outside(read)}
         return {"batch": batch, **found}
     if part == "epoch":
-        watch = watched(LARGE.format(**of | {"trainable": "none"}), title, data, out)
-        return epoch(watch, data, out, batch)
+        still = of | {"trainable": "none", "rates": ""}
+        return epoch(watched(large(**still), title, steps, data, out), data, batch)
     of |= {"precision": "bfloat16", "fusion": "interaction"}
-    return accelerator(watched(LARGE.format(**of) + EYE_LEARNS, title, data, out), batch)
+    return accelerator(watched(large(**of), title, steps, data, out), batch)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
