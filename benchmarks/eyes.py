@@ -4,13 +4,14 @@
 
 A recipe is what is other than in configs/grocery-eye.toml, with which `ravlm train` trains it, on an accelerator where
 there is one. Recipes are told apart by the validation photos of products that are trained on: `chosen` is the best by
-these, and the figures of the test photos stand beside. Writes benchmarks/results/eyes.json; on an accelerator a few
-minutes a recipe, on one core from half an hour to a few hours.
+these, and the figures of the test photos stand beside. Writes benchmarks/results/eyes.json and the tables of the
+documents; on an accelerator a few minutes a recipe, on one core from half an hour to a few hours.
 """
 
 import argparse
 import json
 import shutil
+import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +29,11 @@ from ravlm.encoders.base import Encoder
 from ravlm.encoders.choose import load_encoder
 from ravlm.evaluation.measures import mean
 from ravlm.records import Example
+from ravlm.safe.images import read_image
 from ravlm.training.photos import see_photos
 from results_file import FOLDER, measured_with, write
 from run_summaries import ravlm
+from tables import rewrite_documents
 
 RESULTS = "eyes.json"
 BASES = ("iconic", "photos")
@@ -114,7 +117,14 @@ def measure(recipe: str, data: Mapping[str, Path], seed: int, work: Path) -> dic
     encoder: Any = load_encoder(str(eye)).to(choose_device()).eval()
     seconds = json.loads((eye / "pretraining.json").read_text(encoding="utf-8"))["seconds"]
     told = {split: recall(encoder, data, split) for split in ("val", "test")}
-    return {"device": device_name(choose_device()), "training, s": seconds, "seed": seed, **told}
+    about = {"device": device_name(choose_device()), "training, s": float(seconds), "seed": seed}
+    return {**about, "photos, pixels": _side(Dataset.open(data[BASES[0]])), **told}
+
+
+def _side(dataset: Dataset) -> int:
+    """The shorter side of the test photos in pixels, the median: they may have been made smaller to be carried."""
+    photos = sorted({e.images[0] for e in dataset.split("test")})
+    return int(statistics.median(min(read_image(dataset.image_path(photo)).size) for photo in photos))
 
 
 def main() -> None:
@@ -144,6 +154,7 @@ def main() -> None:
             chosen = max(recipes, key=lambda name: recipes[name]["val"]["iconic"]["seen"]["R@1"])
             write(RESULTS, {"measured_with": measured_with(), "chosen": chosen, "recipes": recipes})
             print(recipe, json.dumps(recipes[recipe]), flush=True)
+    rewrite_documents()
 
 
 if __name__ == "__main__":

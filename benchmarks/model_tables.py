@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cells import markdown
+from cells import markdown, share, times
 
 
 def matrix_table(results: Mapping[str, Any], language: str) -> str:
@@ -50,9 +50,37 @@ def _more(share: float) -> str:
 
 
 def training_table(results: Mapping[str, Any], language: str) -> str:
-    """What share of a step of training is outside the encoders."""
+    """What of a step is outside the encoders, what kept features save, what an accelerator reaches of the bare."""
+    parts = []
+    if outside := results.get("outside"):
+        rows = [
+            [name, f"{found['step, s']:.2f} s", f"{100 * found['outside']:.1f} %"]
+            for name, found in outside.items()
+            if isinstance(found, dict) and "outside" in found
+        ]
+        parts.append(markdown(["stage", "a step", "outside the encoders"], rows))
+    if epoch := results.get("epoch"):
+        head = ["an epoch of", "passages of a step", "kept", "asked anew", "times as long"]
+        row = [f"{epoch['questions']:,} questions", f"{epoch['passages of a batch']:.0f}"]
+        row += [f"{epoch[name] / 60:,.1f} min" for name in ("kept, s", "anew, s")]
+        parts.append(markdown(head, [[*row, times(epoch["times"])]]))
+    if found := results.get("accelerator"):
+        head = ["on", "images a second", "bare encoders", "of the bare"]
+        row = [f"{found[name]:,.0f}" for name in ("images a second", "bare encoders, images a second")]
+        parts.append(markdown(head, [[found["device"], *row, f"{100 * found['of the bare']:.0f} %"]]))
+    return "\n\n".join(parts)
+
+
+def eyes_table(results: Mapping[str, Any], language: str) -> str:
+    """What eyes by several recipes find by photo, those of the validation photos first."""
+    columns = [("val", "iconic", "seen"), *(("test", b, g) for b in ("iconic", "photos") for g in ("seen", "unseen"))]
+    head = ["recipe", "trained in", "validation", *(f"{base}, {group}" for _, base, group in columns[1:])]
     rows = [
-        [name, f"{found['step, s']:.2f} s", f"{100 * found['outside']:.1f} %"]
-        for name, found in results["outside"].items()
+        [name, f"{found['training, s'] / 60:.1f} min", *("/".join(_both(found, *column)) for column in columns)]
+        for name, found in results["recipes"].items()
     ]
-    return markdown(["stage", "a step", "outside the encoders"], rows)
+    return markdown(head, rows)
+
+
+def _both(found: Mapping[str, Any], split: str, base: str, group: str) -> list[str]:
+    return [share(found[split][base][group][name]) for name in ("R@1", "R@5")]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import markdown, share, times
-from model_tables import matrix_table, model_table, training_table
+from model_tables import eyes_table, matrix_table, model_table, training_table
 from ravlm.evaluation.runs.records import CAUSES
 from results_tables import captions_table, fusions_table, joint_table, outputs_table, texts_table
 from retrieval_tables import effectiveness_table, retrieval_table
@@ -219,6 +219,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
     "benchmarks/results/causes.json": causes_table,
     "benchmarks/results/effectiveness.json": effectiveness_table,
     "benchmarks/results/encoders.json": encoders_table,
+    "benchmarks/results/eyes.json": eyes_table,
     "benchmarks/results/flags.json": flags_table,
     "benchmarks/results/fusions.json": fusions_table,
     "benchmarks/results/grocery.json": grocery_table,

@@ -50,6 +50,7 @@ def test_the_main_tables_are_marked() -> None:
         "causes",
         "effectiveness",
         "encoders",
+        "eyes",
         "flags",
         "fusions",
         "grocery",

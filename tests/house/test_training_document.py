@@ -1,5 +1,6 @@
 """What docs/training.md says of an eye is so: its commands and Python run, its settings are all there are."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -56,6 +57,24 @@ def test_the_settings_it_shows_are_those_of_a_run(tmp_path: Path) -> None:
     assert visual.sizes is not None
     assert round(round(1.3 * visual.sizes[-1]) ** 2 * 3 / 1000) == 64  # KB a picture
     assert tomllib.loads((tmp_path / "eye.toml").read_text())["pretrain"]["visual"]["objective"] == "classes"
+
+
+def test_what_is_said_of_the_eyes_follows_from_their_figures() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results" / "eyes.json").read_text(encoding="utf-8"))
+    assert results["chosen"] == "deeper"
+    found = {name: recipe["test"] for name, recipe in results["recipes"].items()}
+    plain, deeper = found.pop("plain"), found["deeper"]
+    assert all(one["iconic"]["seen"]["R@1"] > plain["iconic"]["seen"]["R@1"] for one in found.values())
+    assert all(one["iconic"]["unseen"]["R@1"] < plain["iconic"]["unseen"]["R@1"] for one in found.values())
+    photos = {name for name, one in found.items() if one["photos"]["unseen"]["R@1"] > plain["photos"]["unseen"]["R@1"]}
+    assert photos == {"larger", "deeper"}
+    seen, unseen = deeper["iconic"]["seen"], deeper["photos"]["unseen"]
+    assert seen["R@5"] >= 0.95
+    assert deeper["photos"]["seen"]["R@5"] >= 0.95
+    assert unseen["R@5"] >= 0.96
+    assert [round(100 * (0.80 - seen["R@1"])), round(100 * (0.75 - unseen["R@1"]))] == [3, 3]
+    assert {recipe["photos, pixels"] for recipe in results["recipes"].values()} == {168}
+    assert all("H100" in recipe["device"] for recipe in results["recipes"].values())
 
 
 def test_every_objective_is_named_with_its_settings() -> None:
