@@ -224,6 +224,26 @@ def test_an_eye_that_crops_learns_in_both_stages(coloured: Path, tmp_path: Path)
     assert [row["stage"] for row in report.curve] == ["read", "joint"]
 
 
+def test_an_eye_that_stood_still_may_learn_when_a_model_goes_on(coloured: Path, tmp_path: Path) -> None:
+    eye = '[model.visual]\nkind = "timm"\narchitecture = "test_resnet"\nimage_size = 32\ntrainable = "none"\n'
+    stage = "steps = 2\nbatch = 8\n"
+    alone = f"[training.match]\nsteps = 0\n[training.read]\n{stage}"
+    train(configured(tmp_path, eye + alone), coloured, tmp_path / "still")
+    rates = "rates = { visual = 0.001 }\n"
+    going_on = f"[training.match]\nsteps = 0\n[training.read]\nsteps = 0\n[training.joint]\n{stage}{rates}"
+    with pytest.raises(ConfigError, match="is declared to stand still"):
+        train(configured(tmp_path, going_on), coloured, tmp_path / "refused", start=tmp_path / "still")
+    learning = eye.replace('"none"', '"all"')
+    train(configured(tmp_path, learning + going_on), coloured, tmp_path / "moved", start=tmp_path / "still")
+    still, moved = (open_model(tmp_path / name) for name in ("still", "moved"))
+    assert (still.config.visual.trainable, moved.config.visual.trainable) == ("none", "all")
+    weights = [opened.model.visual_encoder.state_dict() for opened in (still, moved)]
+    assert any(not torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    other = configured(tmp_path, learning.replace("test_resnet", "resnet10t") + going_on)
+    with pytest.raises(ConfigError, match="made of other parts"):
+        train(other, coloured, tmp_path / "other", start=tmp_path / "still")
+
+
 def test_validation_is_asked_of_what_is_retrieved_then(
     coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

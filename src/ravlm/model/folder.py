@@ -90,11 +90,13 @@ class Opened:
     question_words: dict[str, float]
 
 
-def open_model(folder: Path, retriever: RetrieverConfig | None = None, *, learning: bool = False) -> Opened:
+def open_model(
+    folder: Path, retriever: RetrieverConfig | None = None, *, learning: ModelConfig | None = None
+) -> Opened:
     """The model in a folder, on the CPU; with `retriever`, of these settings instead of its own.
 
-    A query encoder that the model did not have begins as a fresh one does. The encoders stand still, or are `learning`
-    where their settings say so.
+    A query encoder that the model did not have begins as a fresh one does. The encoders stand still, or with `learning`
+    are declared trainable as its settings say.
 
     Raises:
         PathError: there is no model in the folder.
@@ -113,7 +115,7 @@ def open_model(folder: Path, retriever: RetrieverConfig | None = None, *, learni
             "encoders' folders. A whole model has all of them. Copy the folder again, or train the model again."
         ) from error
     for side, encoder in zip(SIDES, (visual, language), strict=True):
-        encoder.declare_trainable(getattr(getattr(config, side), "trainable", "all") if learning else "none")
+        encoder.declare_trainable("none" if learning is None else getattr(getattr(learning, side), "trainable", "all"))
     own, config = config.retriever, config.model_copy(update={"retriever": retriever or config.retriever})
     model = build_model(
         config,

@@ -102,7 +102,7 @@ def train(
     questions = teachable(config.model.output, examples)
     validation = validation_questions(config.model.output, dataset, config.training.seed)
     check_questions(config, examples, questions, validation, {entry.id: entry for entry in entries}, data)
-    opened = None if start is None else open_model(start, config.model.retriever, learning=True)
+    opened = None if start is None else open_model(start, config.model.retriever, learning=config.model)
     brought = brought_encoders(config) if opened is None else dict(zip(SIDES, encoders_of(opened.model), strict=True))
     vocabulary, scales = known_answers(config.model.output, questions)
     check_labels(config, vocabulary, validation, data)

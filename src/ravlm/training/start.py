@@ -14,7 +14,7 @@ from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.build import build_model
 from ravlm.model.config import ModelConfig, PretrainedConfig
 from ravlm.model.encoders import build_language_encoder, build_visual_encoder
-from ravlm.model.folder import Opened, read_config
+from ravlm.model.folder import SIDES, Opened, read_config
 from ravlm.records import Example
 from ravlm.retrieval.image import ImageIndex, Stamp
 from ravlm.retrieval.tfidf import TfidfIndex, question_weights
@@ -48,16 +48,21 @@ def new_model(
 
 
 def continued(config: RunConfig, start: Path) -> RunConfig:
-    """The configuration of a run that goes on from a model: the model is that one, but for its retriever's settings.
+    """The configuration of a run that goes on from a model: the model is that one, but for what may be set anew.
+
+    That are the retriever's settings, and what of the encoders learns (`trainable`).
 
     Raises:
         ConfigError: the configuration asks for another model.
         PathError, FormatError: there is no model in `start`, or it is damaged.
     """
     own = ModelConfig.model_validate(read_config(start)["model"])
+    set_here = config.model.model_fields_set
+    encoders = {side: _declared(getattr(config.model, side), getattr(own, side)) for side in SIDES if side in set_here}
+    own = own.model_copy(update=encoders)
     different = [
         f"  model.{part}: {asked} was asked for, {getattr(own, part)} is there"
-        for part in sorted(config.model.model_fields_set - {"retriever"})
+        for part in sorted(set_here - {"retriever"})
         if (asked := getattr(config.model, part)) != getattr(own, part)
     ]
     if different:
@@ -65,6 +70,13 @@ def continued(config: RunConfig, start: Path) -> RunConfig:
         raise ConfigError("\n".join([told, *different]))
     retriever = own.retriever.model_copy(update=config.model.retriever.model_dump(exclude_unset=True))
     return config.model_copy(update={"model": own.model_copy(update={"retriever": retriever})})
+
+
+def _declared(asked: Any, own: Any) -> Any:
+    """An encoder's own settings, with the `trainable` that was asked for where it has any."""
+    if "trainable" not in getattr(asked, "model_fields_set", ()) or not hasattr(own, "trainable"):
+        return own
+    return own.model_copy(update={"trainable": asked.trainable})
 
 
 def brought_encoders(config: RunConfig) -> dict[str, Encoder]:
