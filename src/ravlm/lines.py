@@ -15,16 +15,44 @@ SPLITS = ("train", "val", "test")
 
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 _FIELDS_OF_KIND: dict[AnswerKind, tuple[str, ...]] = {
-    "answers": ("answers",),
+    "answers": ("answers", "annotators"),
     "all_of": ("all_of",),
     "number": ("value", "unit"),
     "choice": ("choices", "correct"),
     "captions": ("captions",),
 }
+_MAY_BE_LEFT_OUT = ("unit", "annotators")
 
 
 class Line(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class AuthorsFile(Line):
+    """A file by a benchmark's authors that a dataset was made of."""
+
+    name: Name
+    bytes: int = Field(ge=0)
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class BenchmarkLine(Line):
+    """Of which published benchmark a dataset was made, and whether it is the whole of it.
+
+    `questions` are those that were kept, by split, and `of` those that the authors' files hold; where they differ,
+    `subset` says why, one reason a text. `pictures` says which questions were kept by their pictures: all were there
+    (all), only those with pictures are kept (there), or no picture was looked for (none). `articles` says so of the
+    benchmark's knowledge base.
+    """
+
+    name: Name
+    variant: str = ""
+    files: list[AuthorsFile]
+    questions: dict[Name, int]
+    of: dict[Name, int]
+    subset: list[Name] = []
+    pictures: Literal["all", "there", "none"] = "all"
+    articles: Literal["all", "asked", "none"] = "all"
 
 
 class DatasetCard(Line):
@@ -36,6 +64,11 @@ class DatasetCard(Line):
     languages: list[Name]
     sources: list[str]
     description: str = ""
+    benchmark: BenchmarkLine | None = None
+
+    def text(self) -> str:
+        """The file's text; a card of no benchmark has the bytes that it had before there were any."""
+        return self.model_dump_json(indent=2, exclude_none=True) + "\n"
 
 
 class SectionLine(Line):
@@ -92,6 +125,7 @@ class ExampleLine(Line):
     question: Annotated[str, Field(min_length=1)] | None = None
     kind: AnswerKind
     answers: Annotated[list[Name], Field(min_length=1)] | None = None
+    annotators: list[Annotated[int, Field(ge=1)]] | None = None
     all_of: Annotated[list[Name], Field(min_length=1)] | None = None
     value: float | None = None
     unit: str | None = None
@@ -106,7 +140,7 @@ class ExampleLine(Line):
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> Self:
-        needed = [name for name in _FIELDS_OF_KIND[self.kind] if name != "unit"]
+        needed = [name for name in _FIELDS_OF_KIND[self.kind] if name not in _MAY_BE_LEFT_OUT]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise ValueError(f"kind {self.kind!r} needs the field {missing[0]!r}")
@@ -116,6 +150,9 @@ class ExampleLine(Line):
             raise ValueError(f"kind {self.kind!r} does not take the field {strange[0]!r}")
         if self.question is None and self.kind != "captions":
             raise ValueError(f"kind {self.kind!r} needs a question")
+        if self.annotators is not None and len(self.annotators) != len(self.answers or ()):
+            found = f"{len(self.annotators)} numbers of annotators for {len(self.answers or ())} answers"
+            raise ValueError(f"found {found}, expected one for each")
         if self.choices is not None and not 0 <= (self.correct or 0) < len(self.choices):
             raise ValueError(f"correct is {self.correct}, but there are {len(self.choices)} choices, counted from 0")
         return self

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ravlm.data.dataset import CARD, KNOWLEDGE, check_folder, read_card
 from ravlm.errors import ImageError, PathError
-from ravlm.lines import SPLITS, EntryLine, ExampleLine
+from ravlm.lines import SPLITS, BenchmarkLine, DatasetCard, EntryLine, ExampleLine
 from ravlm.safe.files import read_lines
 from ravlm.safe.headers import read_header
 from ravlm.safe.images import decode_image, read_image_bytes
@@ -19,6 +19,9 @@ from ravlm.safe.paths import inside
 
 Progress = Callable[[str, int, int], None]
 """Called with (what goes on, images done, images in all)."""
+
+TEXT_ALONE = "benchmark.pictures"
+"""The field of the one fault of a dataset that was declared to be made without its pictures."""
 
 _THUMBNAIL = 64  # pixels; the whole of a JPEG is read, but not every pixel computed
 _BETWEEN = 250  # images between two calls of the progress
@@ -55,9 +58,10 @@ def check(folder: Path, decode: bool = True, progress: Progress | None = None) -
     card = read_card(folder)
     if isinstance(card, list):
         found.faults.extend(card)
+    about = card.benchmark if isinstance(card, DatasetCard) else None
     _check_entries(folder, found)
-    _check_examples(folder, found)
-    _check_images(folder, found, decode, progress)
+    _check_examples(folder, found, about)
+    _check_images(folder, found, decode, progress, text_alone=about is not None and about.pictures == "none")
     order = {name: place for place, name in enumerate((CARD, KNOWLEDGE, *(f"{split}.jsonl" for split in SPLITS)))}
     return sorted(found.faults, key=lambda fault: (order.get(fault.file, len(order)), fault.line))
 
@@ -88,8 +92,9 @@ def _ids(path: Path) -> set[str]:
     return ids
 
 
-def _check_examples(folder: Path, found: _Found) -> None:
-    if not (folder / "train.jsonl").is_file():
+def _check_examples(folder: Path, found: _Found, about: BenchmarkLine | None) -> None:
+    declared = about is None or "train" in about.questions  # else a part of a benchmark that says what it leaves out
+    if declared and not (folder / "train.jsonl").is_file():
         found.faults.append(Fault("train.jsonl", 0, "", "no such file", "the examples to learn from, one a line"))
     first: dict[str, str] = {}
     for split in SPLITS:
@@ -125,8 +130,14 @@ def _wrong_references(
             yield Fault(file, number, f"evidence.{place}", shown(where), wish)
 
 
-def _check_images(folder: Path, found: _Found, decode: bool, progress: Progress | None) -> None:
+def _check_images(
+    folder: Path, found: _Found, decode: bool, progress: Progress | None, *, text_alone: bool = False
+) -> None:
     paths = list(found.images)
+    if text_alone and (missing := [path for path in paths if not _is_there(folder, path)]):
+        lost = f"the text alone: {len(missing):,} of {len(paths):,} pictures are not there"
+        found.faults.append(Fault(CARD, 0, TEXT_ALONE, lost, "pictures to train on and ask about: make it with them"))
+        paths = sorted(set(paths) - set(missing))
     splits_of: dict[str, dict[str, str]] = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         looked = pool.map(lambda path: _look(folder, path, decode), paths)
@@ -145,6 +156,13 @@ def _check_images(folder: Path, found: _Found, decode: bool, progress: Progress 
             file, line, at = found.images[again][other]
             same = f"{again!r}, the same picture as {path!r} in {one}" if again != path else f"{again!r}, also in {one}"
             found.faults.append(Fault(file, line, at, same, "a picture that no other split shows"))
+
+
+def _is_there(folder: Path, relative: str) -> bool:
+    try:
+        return inside(folder, relative).is_file()
+    except PathError:
+        return True  # its fault is told where it is looked at
 
 
 def _counted(paths: Iterable[str], progress: Progress | None) -> Iterator[str]:

@@ -36,7 +36,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 def write_card(folder: Path, card: DatasetCard) -> None:
     """Write `dataset.json`."""
-    (folder / "dataset.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "dataset.json").write_text(card.text(), encoding="utf-8")
 
 
 def append_lines(path: Path, lines: Iterable[Line]) -> None:

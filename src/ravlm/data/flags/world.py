@@ -113,7 +113,7 @@ def _write(out: Path, seed: int, progress: Progress, size: WorldSize, ask: Ask) 
         sources=["Drawings, facts and prose written for ravlm", "Names of countries, currencies and languages: CLDR"],
         description="Photos of flags, questions about their countries, and articles that answer them.",
     )
-    (out / "dataset.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (out / "dataset.json").write_text(card.text(), encoding="utf-8")
     _lines(out / "knowledge.jsonl", knowledge)
     for split, examples in splits.items():
         _lines(out / f"{split}.jsonl", examples)

@@ -1,0 +1,86 @@
+"""What the reader of a benchmark hands on: examples and articles in the format, still without their pictures."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ravlm.lines import EntryLine, ExampleLine, Line
+from ravlm.safe.jsonl import Fault, shown
+
+Made = TypeVar("Made", bound=Line)
+
+OtherNames = Callable[[str], Sequence[str]]
+"""From a picture's path, as the authors give it, to other names that its file goes by."""
+
+
+def no_other_names(path: str) -> Sequence[str]:
+    """A picture that goes by no other name."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Content:
+    """A benchmark's files, read.
+
+    The lines name pictures by the paths that the authors give; `write_published` finds them and says where they lie
+    in the dataset. `splits` are gone through once; so are `entries`, before them and with the ids that are asked for.
+
+    Attributes:
+        splits: the examples by split, under their names here.
+        entries: the articles of the benchmark's own knowledge base; None where it has none.
+        asked: ids of the articles that examples name.
+        other_names: what else a picture's file may be called.
+        faults: where the lines' faults are told as they are made; to be looked at when a split is through.
+    """
+
+    splits: Mapping[str, Iterable[ExampleLine]]
+    faults: list[Fault]
+    entries: Iterable[EntryLine] | None = None
+    asked: frozenset[str] = frozenset()
+    other_names: OtherNames = no_other_names
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a reader: which of the benchmark's variants and splits, how, and with which articles."""
+
+    variant: str = ""
+    splits: tuple[str, ...] = ()
+    ask: str = ""
+    articles: bool = True
+    seed: int = 0
+
+
+def annotated(answers: Iterable[str]) -> tuple[list[str], list[int]]:
+    """Answers by several annotators: each once, the commonest first, and how many gave it. Empty ones are left out.
+
+    >>> annotated(["cat", "a cat", "cat"])
+    (['cat', 'a cat'], [2, 1])
+    """
+    counts = Counter(answer for answer in answers if answer.strip())
+    ranked = sorted(counts.items(), key=lambda item: -item[1])  # stable: as they were given, within a number
+    return [answer for answer, _ in ranked], [number for _, number in ranked]
+
+
+def once(values: Iterable[str]) -> list[str]:
+    """The values that hold something, each once, in order.
+
+    >>> once(["b", "", "a", "b"])
+    ['b', 'a']
+    """
+    return [value for value in dict.fromkeys(values) if value.strip()]
+
+
+def made(model: type[Made], faults: list[Fault], file: str, **values: Any) -> Made | None:
+    """A line of the dataset, or None where authors' values don't fit the format: the faults then say which."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_context=False):
+            field_of = ".".join(map(str, detail["loc"]))
+            wish = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            faults.append(Fault(file, 0, f"{values.get('id')} {field_of}".strip(), shown(detail["input"]), wish))
+        return None
