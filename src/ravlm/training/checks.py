@@ -31,6 +31,7 @@ def check_questions(
         TrainingError: it is such a dataset.
     """
     pictured = any(entries[g].images for e in examples for g in e.entries if g in entries)
+    pictured = pictured or not config.training.match.steps
     asked = len(questions)
     output = config.model.output
     sort = "a number" if isinstance(output, RegressionConfig) else "an answer"
@@ -40,7 +41,7 @@ def check_questions(
             f"{data} can't be trained on: of the {len(examples)} examples in its train.jsonl there are {missing}. "
             "Picture matching learns from photos of entries that have pictures (`entries` and `images`), reading "
             f"from at least {_FEWEST} questions that ask for {sort}. Captions count where model.output.captions is "
-            "true. Add some."
+            "true. Add some; or where no question names its entries, leave matching out (training.match.steps = 0)."
         )
     for name, stage in _stages(config).items():
         if stage.validate_every and not validation:
