@@ -132,6 +132,14 @@ def test_another_benchmark(okvqa: Path, name: str) -> None:
     )
 
 
+def test_another_variant_than_there_are(okvqa: Path) -> None:
+    card = json.loads((okvqa / "dataset.json").read_text())
+    card["benchmark"]["variant"] = "2017"
+    (okvqa / "dataset.json").write_text(json.dumps(card))
+    [fault] = told(check_published(okvqa, "okvqa"))
+    assert "field benchmark: found 'okvqa' 2017, expected 'okvqa'" in fault
+
+
 def test_no_benchmark_at_all(data: Path) -> None:
     [fault] = told(check_published(data, "okvqa"))
     assert "field benchmark: found no benchmark" in fault
@@ -213,12 +221,19 @@ def test_answers_that_no_article_holds(infoseek: Path, publish: Publish) -> None
     assert check_published(infoseek, "infoseek").unheld["val"] == ["infoseek_val_00000000"]  # Q3 holds the other
 
 
+def test_a_picture_that_leads_out_is_missing(okvqa: Path, publish: Publish) -> None:
+    publish("okvqa", splits=SMALL)
+    change(okvqa / "test.jsonl", lambda lines: lines[0].update(images=["../in/val2014/COCO_val2014_000000002000.jpg"]))
+    assert check_published(okvqa, "okvqa").missing == (1, 1)
+
+
 def test_articles_are_counted_where_all_are_kept(tmp_path: Path, publish: Publish) -> None:
     source = authors.viquae(tmp_path / "in")
     for articles, faults in (("all", ["knowledge.jsonl: found 3 articles, expected 4, as published"]), ("asked", [])):
         write_published("viquae", source, tmp_path / articles, kept=Kept(articles=articles))  # type: ignore[arg-type]
         publish("viquae", splits={}, whole={"articles": 4})
-        assert told(check_published(tmp_path / articles, "viquae")) == faults
+        report = check_published(tmp_path / articles, "viquae")
+        assert (told(report), [count.what for count in report.counts]) == (faults, ["articles"] if faults else [])
 
 
 def test_captions_are_counted(tmp_path: Path, publish: Publish) -> None:

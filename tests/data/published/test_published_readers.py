@@ -163,6 +163,16 @@ def test_evqa(make: Make, tmp_path: Path) -> None:
     assert unseen.question == 'What is this, "really"?'
 
 
+def test_evqa_that_does_not_say_what_was_trained(make: Make, tmp_path: Path) -> None:
+    """Then a question is seen where all of its articles are in train."""
+    source = authors.evqa(tmp_path / "in")
+    for split in ("val", "test"):
+        path = source / f"{split}.csv"
+        path.write_text(path.read_text().replace(",True", ",").replace(",False", ","))
+    dataset = make("evqa", source)
+    assert [e.groups[-1] for e in (*dataset.split("val"), *dataset.split("test"))] == ["seen", "unseen", "unseen"]
+
+
 @pytest.mark.parametrize(("variant", "trained"), [("", "270"), ("split-1", "999"), ("split-4", "270")])
 def test_fvqa(make: Make, tmp_path: Path, variant: str, trained: str) -> None:
     dataset = make("fvqa", authors.fvqa(tmp_path / "in"), variant=variant)

@@ -144,6 +144,12 @@ OTHERS: list[tuple[str, Callable[[Path], Path], Spoil, str]] = [
     (
         "infoseek",
         authors.infoseek,
+        edit_lines("infoseek_val_withkb.jsonl", lambda v: [*v, v[0]]),
+        "'infoseek_val_00000000' more than once, expected one entity a question",
+    ),
+    (
+        "infoseek",
+        authors.infoseek,
         edit_lines("infoseek_train.jsonl", lambda v: v[:1]),
         "1 entities of no question (infoseek_train_00000001)",
     ),

@@ -35,6 +35,25 @@ def test_members_of_an_object_in_pieces(
         assert dict(read_members(path)) == value
 
 
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_numbers_at_the_end_of_a_piece_go_on_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    (tmp_path / "file.json").write_text('{"a": 0.25, "b": 12, "c": -1.5e3 }')
+    monkeypatch.setattr(module, "_PIECE", size)
+    assert dict(read_members(tmp_path / "file.json")) == {"a": 0.25, "b": 12, "c": -1500.0}
+
+
+def test_a_question_needs_its_own_article() -> None:
+    holding = Holding()
+    for name, answer in (("1", "red"), ("2", "blue")):
+        line = {"id": name, "images": ["p"], "question": "?", "kind": "answers", "answers": [answer]}
+        holding.ask("test", ExampleLine(**line, entries=[name]))
+    for name, text in (("1", "It is blue."), ("2", "It is blue, seldom red."), ("3", "Red.")):
+        holding.look(EntryLine(id=name, title="Thing", text=text))
+    assert holding.unheld() == {"test": ["1"]}
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"[1]", b'{"a": 1', b'{"a": 1, "b', b'{"a": x}', b'{"a": 12', b'{"a": "\xff"}', b'{"a" 1 2}']
 )
@@ -103,6 +122,9 @@ def test_the_picture_at_the_very_path_comes_first(tmp_path: Path) -> None:
     folder = SourceFolder(tmp_path)
     assert folder.picture("cat/1.jpg") == tmp_path / "cat" / "1.jpg"
     assert folder.picture("zzz/1.jpg") == tmp_path / "zzz" / "1.jpg"
+    (tmp_path / "mmm" / "dog").mkdir(parents=True)
+    (tmp_path / "mmm" / "dog" / "1.jpg").touch()
+    assert SourceFolder(tmp_path).picture("dog/1.jpg") == tmp_path / "mmm" / "dog" / "1.jpg"
     assert folder.picture("elsewhere/1.jpg") == tmp_path / "aaa" / "cat" / "1.jpg"
     assert folder.picture("1") == tmp_path / "aaa" / "cat" / "1.jpg"
     assert folder.picture("2", ["3.jpg"]) is None

@@ -8,6 +8,7 @@ import pytest
 import authors_files as authors
 from ravlm.data.check import TEXT_ALONE, check
 from ravlm.data.dataset import Dataset
+from ravlm.data.published.source import SourceFolder
 from ravlm.data.published.write import Kept, write_published
 from ravlm.errors import DatasetError
 from ravlm.lines import BenchmarkLine
@@ -80,6 +81,16 @@ def test_the_text_alone(okvqa: Path, tmp_path: Path) -> None:
     authors.write_photo(dataset.image_path(first), 1)
     [fault] = check(dataset.folder)
     assert fault.found == "the text alone: 3 of 4 pictures are not there"
+
+
+def test_missing_pictures_of_what_is_not_the_text_alone_are_told_one_by_one(tmp_path: Path) -> None:
+    dataset, _ = made("okvqa", authors.vqa(tmp_path / "in"), tmp_path / "out")
+    for path in (dataset.folder / "images" / "train2014").iterdir():
+        path.unlink()
+    assert [(f.file, f.line, f.field) for f in check(dataset.folder)] == [
+        ("train.jsonl", 1, "images.0"),
+        ("train.jsonl", 3, "images.0"),
+    ]
 
 
 def test_the_text_alone_of_names_without_a_format(tmp_path: Path) -> None:
@@ -168,6 +179,18 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     (source / "train2014").rename(tmp_path / "photos")
     (source / "train2014").symlink_to(tmp_path / "photos")
     (source / "round").symlink_to(source)
+    assert len(SourceFolder(source).pictures(source)) == 4
     dataset, about = made("okvqa", source, tmp_path / "out")
     assert (len(dataset.split("train")), about.subset) == (3, [])
     assert not dataset.image_path(dataset.split("train")[0].images[0]).is_symlink()
+
+
+def test_a_picture_that_is_a_link_becomes_the_file(tmp_path: Path) -> None:
+    """A relative link would lead nowhere from the dataset's folder."""
+    source = authors.vqa(tmp_path / "in")
+    path = source / "train2014" / "COCO_train2014_000000001000.jpg"
+    path.rename(path.with_name("real.jpg"))
+    path.symlink_to("real.jpg")
+    dataset, _ = made("okvqa", source, tmp_path / "out")
+    assert not dataset.image_path(dataset.split("train")[0].images[0]).is_symlink()
+    assert check(dataset.folder) == []

@@ -9,6 +9,7 @@ from typing import Any
 from ravlm.data.dataset import CARD, KNOWLEDGE, read_card
 from ravlm.data.published.facts import PUBLISHED, Facts
 from ravlm.data.published.held import Holding
+from ravlm.errors import PathError
 from ravlm.grading import normalise
 from ravlm.lines import SPLITS, BenchmarkLine, EntryLine, ExampleLine
 from ravlm.safe.jsonl import Fault, read_models
@@ -148,8 +149,14 @@ class _Seen:
 
     def missing(self) -> tuple[int, int]:
         """Pictures that are not there, and how many times a question shows one."""
-        lost = [path for path in self._shown if not inside(self._folder, path).is_file()]
+        lost = [path for path in self._shown if not self._is_there(path)]
         return len(lost), sum(self._shown[path] for path in lost)
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            return inside(self._folder, path).is_file()
+        except PathError:  # `check` tells that it leads out
+            return False
 
     def total(self, what: str) -> int:
         """A count over all splits."""

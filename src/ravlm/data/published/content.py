@@ -26,7 +26,8 @@ class Content:
     """A benchmark's files, read.
 
     The lines name pictures by the paths that the authors give; `write_published` finds them and says where they lie
-    in the dataset. `splits` are gone through once; so are `entries`, before them and with the ids that are asked for.
+    in the dataset. `splits` are gone through once, and `entries` before them: evidence then names sections that there
+    are.
 
     Attributes:
         splits: the examples by split, under their names here.

@@ -34,6 +34,7 @@ class Holding:
         self._lengths: set[int] = set()
         self._wanted: set[Words] = set()
         self._named: set[str] = set()
+        self._anyones = False  # whether a question names no article, so that any may hold its answer
         self._anywhere: set[Words] = set()
         self._in: dict[str, set[Words]] = {}
 
@@ -48,9 +49,12 @@ class Holding:
         self._wanted.update(answers)
         self._lengths.update(map(len, answers))
         self._named.update(line.entries)
+        self._anyones = self._anyones or not line.entries
 
     def look(self, entry: EntryLine) -> None:
         """Look through an article: its title, its text, the names of its sections."""
+        if entry.id not in self._named and not self._anyones:
+            return
         texts = [entry.title, entry.text or "", *(f"{s.title}\n{s.text}" for s in entry.sections or ())]
         found = {w for text in texts for w in self._held(words_of(text))}
         self._anywhere |= found

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from ravlm.data.published.content import Content, Wanted, made, once
-from ravlm.data.published.source import Authors, SourceFolder, only_once, read_json_lines
+from ravlm.data.published.source import Authors, SourceFolder, read_json_lines
 from ravlm.lines import EntryLine, ExampleLine
 from ravlm.safe.jsonl import Fault
 
@@ -39,7 +39,6 @@ class _Record(Authors):
 class _Entity(Authors):
     data_id: str
     entity_id: str
-    entity_text: str = ""
 
 
 class _Type(Authors):
@@ -63,24 +62,32 @@ def read_infoseek(source: SourceFolder, wanted: Wanted) -> Content:
         with_kb = f"infoseek_{split}_withkb.jsonl"
         if wanted.articles or source.has(with_kb):
             path = source.need(with_kb, f"the entities of InfoSeek's questions of {split}")
-            found = list(read_json_lines(path, _Entity, faults))
-            only_once((one.data_id for one in found), path.name, faults)
-            entities[split] = {one.data_id: one for one in found}
+            entities[split] = _entities(path, faults)
         if source.has(f"infoseek_{split}_qtype.jsonl"):
             path = source.need(f"infoseek_{split}_qtype.jsonl", "types of questions")
             types[split] = {one.data_id: one.question_type for one in read_json_lines(path, _Type, faults)}
     splits = {s: _split(s, p, entities.get(s), types.get(s, {}), wanted, faults) for s, p in files.items()}
-    asked = frozenset(one.entity_id for found in entities.values() for one in found.values())
+    asked = frozenset(entity for found in entities.values() for entity in found.values())
     if not wanted.articles:
         return Content(splits, faults, asked=asked)
     articles = source.need(ARTICLES, "the articles of InfoSeek's knowledge base")
     return Content(splits, faults, entries=_articles(articles, faults), asked=asked)
 
 
+def _entities(path: Path, faults: list[Fault]) -> dict[str, str]:
+    """The entity of each question."""
+    found: dict[str, str] = {}
+    for one in read_json_lines(path, _Entity, faults):
+        if one.data_id in found:
+            faults.append(Fault(path.name, 0, "data_id", f"{one.data_id!r} more than once", "one entity a question"))
+        found[one.data_id] = one.entity_id
+    return found
+
+
 def _split(
     split: str,
     path: Path,
-    entities: Mapping[str, _Entity] | None,
+    entities: Mapping[str, str] | None,
     types: Mapping[str, str],
     wanted: Wanted,
     faults: list[Fault],
@@ -114,9 +121,9 @@ def _split(
             question=record.question.strip(),
             kind="answers",
             answers=once([*record.answer, *evaluated]),
-            entries=[] if entity is None or not wanted.articles else [entity.entity_id],
+            entries=[] if entity is None or not wanted.articles else [entity],
             groups=once([group, f"question_type:{kind}" if kind else ""]),
-            meta={"answer_eval": record.answer_eval} | ({} if entity is None else {"entity": entity.entity_id}),
+            meta={"answer_eval": record.answer_eval} | ({} if entity is None else {"entity": entity}),
         )
         if line is not None:
             yield line

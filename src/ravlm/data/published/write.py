@@ -202,8 +202,7 @@ class _Writer:
                 continue
             self._questions[split] += 1
             entries = [entry for entry in line.entries if entry in known]
-            evidence = [(entry, where) for entry, where in line.evidence if entry in known]
-            yield line.model_copy(update={"images": images, "entries": entries, "evidence": evidence})
+            yield line.model_copy(update={"images": images, "entries": entries})
 
     def _pictured(self, entry: EntryLine) -> EntryLine:
         return entry.model_copy(update={"images": self.pictures.of(entry.images)})
