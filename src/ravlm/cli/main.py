@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ravlm import __version__
-from ravlm.cli import ask, dataset, demo, encode, evaluate, index, knowledge, report, search, train, verify
+from ravlm.cli import ask, dataset, demo, encode, evaluate, index, knowledge, report, score, search, train, verify
 from ravlm.cli.console import examples, say, warn
 from ravlm.errors import RavlmError
 
@@ -42,6 +42,7 @@ app.callback(
         "ravlm evaluate model --data flags --out run",
         "ravlm verify run",
         "ravlm report run",
+        "ravlm score vqa --predictions results.json --references annotations.json",
         'ravlm ask model photo.jpg "What is the capital of this country?"',
         "ravlm knowledge set model country-fr france.md",
         "ravlm encode timm/resnet50.a1_in1k photos --out photos.parquet",
@@ -60,6 +61,7 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("verify", epilog=verify.EPILOG)(verify.verify)
 app.command("report", epilog=report.EPILOG)(report.report)
+app.command("score", epilog=score.EPILOG)(score.score)
 app.command("ask", epilog=ask.EPILOG)(ask.ask)
 app.command("encode", epilog=encode.EPILOG)(encode.encode)
 
