@@ -39,6 +39,7 @@ bench: venv
 	$(BIN)/python benchmarks/grocery.py --base photos
 	$(BIN)/python benchmarks/captions.py
 	$(BIN)/python benchmarks/texts.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/outputs.py
 	$(BIN)/python benchmarks/knowledge.py
 	$(BIN)/python benchmarks/survival.py

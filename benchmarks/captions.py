@@ -4,7 +4,7 @@
 
 SOURCE is the folder of emoji that `ravlm dataset make emoji` takes. The model of configs/captions.toml describes the
 drawings of the test split. Beside it stand two captions that nobody wrote: the commonest of training, and the name of
-the entry that was found first. Needs pycocoevalcap, and Java for its tokeniser: see caption_scores.py.
+the entry that was found first. The scores are those of `ravlm score caption`: see caption_scores.py.
 
 Writes benchmarks/results/runs/captions-emoji.json (the summary of the run), benchmarks/results/captions.json (its
 scores, and some captions to look at) and the table of the document. About 15 minutes.

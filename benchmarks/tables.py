@@ -16,6 +16,7 @@ from model_tables import eyes_table, matrix_table, model_table, training_table
 from ravlm.evaluation.runs.records import CAUSES
 from results_tables import captions_table, fusions_table, joint_table, outputs_table, texts_table
 from retrieval_tables import effectiveness_table, retrieval_table
+from scoring_tables import scoring_table
 
 ROOT = Path(__file__).parents[1]
 MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -229,6 +230,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any], str], str]] = {
     "benchmarks/results/model.json": model_table,
     "benchmarks/results/outputs.json": outputs_table,
     "benchmarks/results/retrieval.json": retrieval_table,
+    "benchmarks/results/scoring.json": scoring_table,
     "benchmarks/results/survival.json": survival_table,
     "benchmarks/results/texts.json": texts_table,
     "benchmarks/results/training.json": training_table,

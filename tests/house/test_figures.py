@@ -60,6 +60,7 @@ def test_the_main_tables_are_marked() -> None:
         "model",
         "outputs",
         "retrieval",
+        "scoring",
         "survival",
         "training",
         "texts",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ravlm.evaluation.measures import mean
-from ravlm.evaluation.official.pairing import STRICT, Leniency, pair
+from ravlm.evaluation.official.pairing import STRICT, Leniency, named, pair
 from ravlm.evaluation.official.reading import (
     Identifier,
     Records,
@@ -79,7 +79,7 @@ def score_aokvqa(questions: Mapping[str, AokvqaQuestion], predictions: Mapping[s
     by_measure = {kind: some for kind, some in asked_for.items() if some}
     notes = _gaps(questions, predictions, asked_for)
     if strange:
-        notes.append(f"{len(strange):,} multiple choices are none of the question's: {', '.join(strange[:5])}; wrong")
+        notes.append(f"multiple choices that are none of the question's: {named(strange)}; wrong")
     return Scored(overall, asked_for[DIRECT] or asked_for[CHOICE], by_measure, tuple(notes))
 
 
@@ -115,9 +115,9 @@ def read_dataset(path: Path) -> Records[AokvqaQuestion]:
 
 def _answer(pair: tuple[str, Any]) -> tuple[Identifier, AokvqaAnswer]:
     name, value = pair
-    said = {kind: fields(value).get(kind) for kind in (DIRECT, CHOICE) if kind in value}
-    if not said or not all(isinstance(one, str) for one in said.values()):
-        raise ValueError(f"found {shown(value)}, expected texts under {DIRECT!r} or {CHOICE!r}")
+    said = {kind: fields(value)[kind] for kind in (DIRECT, CHOICE) if kind in fields(value)}
+    if not all(isinstance(one, str) for one in said.values()):
+        raise ValueError(f"found {shown(value)}, expected texts under {DIRECT!r} and {CHOICE!r}")
     return name, AokvqaAnswer(**said)
 
 
@@ -146,5 +146,5 @@ def _gaps(
     for kind, some in asked_for.items():
         lacking = [n for n in some if n in questions and getattr(predictions.get(n), kind, None) is None]
         if lacking:
-            gaps.append(f"{len(lacking):,} questions have no {kind}: {', '.join(lacking[:5])}; scored as wrong")
+            gaps.append(f"questions without {kind}: {named(lacking)}; scored as wrong")
     return gaps

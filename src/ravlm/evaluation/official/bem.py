@@ -37,7 +37,7 @@ class Bem:
         device: where it computes, else `choose_device`'s.
 
     Raises:
-        ConfigError: the model has not two labels.
+        ConfigError: the model has not two labels, or its tokeniser no tokens to begin and to part texts.
     """
 
     def __init__(
@@ -49,12 +49,17 @@ class Bem:
                 f"The model has {config.num_labels} labels, and BEM has two: not equivalent, equivalent. Give a model "
                 "that was trained for answer equivalence."
             )
+        if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None:
+            raise ConfigError(
+                f"The tokeniser {type(tokenizer).__name__} has no [CLS] or no [SEP], which part what "
+                "BEM reads. Give a BERT."
+            )
         self._device = device or choose_device()
         self._model = model.eval().to(self._device)
         self._tokenizer = tokenizer
         self._batch = batch
-        self._longest = int(config.max_position_embeddings)
-        self._segments = int(config.type_vocab_size)
+        self._longest = min(int(config.max_position_embeddings), int(tokenizer.model_max_length))
+        self._segments = int(getattr(config, "type_vocab_size", 0))  # 0: the model takes none
 
     @classmethod
     def from_pretrained(cls, source: str | Path, *, revision: str | None = None, batch: int = _BATCH) -> "Bem":
@@ -96,7 +101,7 @@ class Bem:
                 "input_ids"
             ]
             ids += [*part, int(self._tokenizer.sep_token_id)]
-            segments += [min(segment, self._segments - 1)] * (len(part) + 1)
+            segments += [max(0, min(segment, self._segments - 1))] * (len(part) + 1)
         if len(ids) > self._longest:
             ids, segments = [*ids[: self._longest - 1], ids[-1]], segments[: self._longest]
         return ids, segments
@@ -105,8 +110,9 @@ class Bem:
         longest = max(len(ids) for ids, _ in rows)
         empty = int(self._tokenizer.pad_token_id or 0)
         ids = torch.tensor([row + [empty] * (longest - len(row)) for row, _ in rows], device=self._device)  # [b, t]
-        segments = torch.tensor([row + [0] * (longest - len(row)) for _, row in rows], device=self._device)
+        told = torch.tensor([row + [0] * (longest - len(row)) for _, row in rows], device=self._device)
+        segments = {"token_type_ids": told} if self._segments else {}
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row, _ in rows], device=self._device)
         with torch.inference_mode():
-            logits = self._model(input_ids=ids, token_type_ids=segments, attention_mask=mask).logits  # [b, 2]
+            logits = self._model(input_ids=ids, attention_mask=mask, **segments).logits  # [b, 2]
         return [float(p) for p in logits.float().softmax(dim=-1)[:, 1].cpu()]

@@ -70,22 +70,23 @@ def pair(predictions: Records[P], references: Records[R], leniency: Leniency = S
         fit.reverse()
     found = {name: value for name, value in fit if name in known}
     missing = [name for name in known if name not in found]
-    if not found:
+    if not found and (fit or not wrong):
         faults.nothing_in_common(fit, known)
-    else:
+    elif missing:
         _decide(faults, notes, "missing", missing, leniency.missing)
     faults.refuse()
     wanted = {str(name): value for name, value in references.items if leniency.missing != "skip" or str(name) in found}
     return Paired(wanted, {name: found[name] for name in wanted if name in found}, tuple(notes))
 
 
+_MISSING = "--missing zero scores them as wrong, --missing skip leaves them out."
 _KINDS = {
-    "repeated": ("questions of the references stand in them more than once", "Mend the references."),
-    "invalid": ("predictions are of the wrong form", "--invalid skip leaves them out."),
-    "invalid references": ("references are of the wrong form", "--invalid skip leaves them out."),
-    "unknown": ("predictions are for questions that the references lack", "--unknown skip leaves them out."),
-    "duplicates": ("questions have more than one prediction", "--duplicates first or last keeps one."),
-    "missing": ("questions have no prediction", "--missing zero scores them as wrong, --missing skip leaves them out."),
+    "repeated": ("questions that stand in the references more than once", "Mend the references."),
+    "invalid": ("predictions of the wrong form", "--invalid skip leaves them out."),
+    "invalid references": ("references of the wrong form", "--invalid skip leaves them out."),
+    "unknown": ("predictions for questions that the references lack", "--unknown skip leaves them out."),
+    "duplicates": ("questions with more than one prediction", "--duplicates first or last keeps one."),
+    "missing": ("questions without a prediction", _MISSING),
 }
 
 
@@ -98,12 +99,12 @@ class _Told:
 
     def told(self, kind: str, which: Sequence[str]) -> None:
         if which:
-            self._lines.append(f"{_count(kind, which)}. {_KINDS[kind][1]}")
+            self._lines.append(f"- {_count(kind, which)}. {_KINDS[kind][1]}")
 
     def nothing_in_common(self, fit: Iterable[tuple[str, object]], known: Mapping[str, Identifier]) -> None:
         asked, there = ([str(name) for name in some][:_NAMED] for some in (dict(fit), known))
         self._lines.append(
-            f"no prediction is for a question of the references (predictions: {', '.join(asked) or 'none'}; "
+            f"- no prediction is for a question of the references (predictions: {', '.join(asked) or 'none'}; "
             f"references: {', '.join(there) or 'none'}). They may be another split's. Give those that belong together."
         )
 
@@ -122,10 +123,18 @@ def _decide(faults: _Told, notes: list[str], kind: str, which: Sequence[str], ho
         notes.append(f"{_count(kind, which)}; {done}")
 
 
-def _count(kind: str, which: Sequence[str]) -> str:
+def named(which: Sequence[str], separator: str = ", ") -> str:
+    """How many there are, and the first of them.
+
+    >>> named(["a", "b", "c", "d", "e", "f"])
+    '6 (a, b, c, d, e and 1 more)'
+    """
     more = f" and {len(which) - _NAMED:,} more" if len(which) > _NAMED else ""
-    separator = "; " if "invalid" in kind else ", "
-    return f"{len(which):,} {_KINDS[kind][0]}: {separator.join(which[:_NAMED])}{more}"
+    return f"{len(which):,} ({separator.join(which[:_NAMED])}{more})"
+
+
+def _count(kind: str, which: Sequence[str]) -> str:
+    return f"{_KINDS[kind][0]}: {named(which, '; ' if 'invalid' in kind else ', ')}"
 
 
 def _repeated(items: Iterable[tuple[Identifier, object]]) -> list[str]:

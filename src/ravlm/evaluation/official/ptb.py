@@ -66,10 +66,11 @@ _TOKEN = re.compile(
     | (?P<quote> '' )
     | (?P<negation> {_NOT} )
     | (?P<negated> {_LETTER}+?(?={_NOT}) )
+    | (?P<you> (?<!\w)[yY]{_QUOTE}(?={_LETTER}) )
     | (?P<apostrophe> (?:[dlnoA-HJ-XZ]{_QUOTE}{_LETTER}{{2,}} | {_LETTER}*[aeiouyAEIOUY]{_QUOTE}[aeiouA-Z]{_LETTER}*
         | (?i:nor{_QUOTE}easter | c{_QUOTE}mon | s{_QUOTE}mores | ev{_QUOTE}ry | li{_QUOTE}l | nat{_QUOTE}l
             | (?:ol|dunkin|somethin){_QUOTE} | {_QUOTE}(?:em|till?|cause)) ){_END}
-        | [ldjLDJ]{_QUOTE}{_END} | {_QUOTE}n{_QUOTE}?{_END} | y{_QUOTE}(?=all\b) | {_QUOTE}(?:[2-9]0s|\d\d){_END} )
+        | [ldjLDJ]{_QUOTE}{_END} | {_QUOTE}n{_QUOTE}?{_END} | {_QUOTE}[2-9]0s{_END} | {_QUOTE}\d\d(?!\S) )
     | (?P<clitic> {_QUOTE}(?i:s|m|d|re|ve|ll){_END} )
     | (?P<number> [-+]?\d*(?:[.,:]\d+)+ | [-+]\d+ | \d+(?:/\d+)+(?:-{_ALNUM}+)* )
     | (?P<word> [A-Z]+(?:&[A-Z]+)+{_END} | [CFcf](?:\#|[+]{{2}})(?!\w) | [A-Za-z]+(?:[!?][A-Za-z]+)+
@@ -86,7 +87,7 @@ _DELETED = re.compile(
     "\u3003-\u3011\u3013-\u3020\u3030\u303d\u3297\u3299\ufdfc\ufffd]"
 )
 _UNKNOWN = frozenset(("Co", "Cn", "Cc", "Nl", "Me", "Mn", "Cf", "Cs"))  # Unicode categories that the program deletes
-_PLAIN = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]+)* ?\.? ?")
+_PLAIN = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)* ?\.? ?")
 
 
 def tokenised(texts: Sequence[str]) -> list[str]:
@@ -98,7 +99,7 @@ def tokenised(texts: Sequence[str]) -> list[str]:
     >>> tokenised(["A man's dog isn't here (2 p.m.)!"])
     ["a man 's dog is n't here -lrb- 2 p.m. -rrb-"]
     """
-    following = [*texts[1:], ""]
+    following = [*texts[1:], ""][: len(texts)]
     return [" ".join(_kept(text, after)) for text, after in zip(texts, following, strict=True)]
 
 

@@ -76,8 +76,8 @@ MODES: Mapping[str, Normalise] = {
 }
 """What each variant makes of a prediction and the answers of people; `docs/scoring.md` says where each is used.
 
-`official` normalises only where the answers are not all the same. `lavis`, as an older version of the
-official code, always normalises the prediction and takes no more than punctuation from the answers. `lmms-eval` is its task `vqav2`,
+`official` normalises only where the answers are not all the same. `lavis`, as an older version of the official code,
+always normalises the prediction and takes no more than punctuation from the answers. `lmms-eval` is its task `vqav2`,
 `lmms-eval-okvqa` its task `ok_vqa`. `substring` counts an answer as given wherever it stands in the prediction.
 """
 
