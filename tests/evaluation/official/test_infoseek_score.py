@@ -38,9 +38,10 @@ def test_texts_lose_ascii_punctuation_and_articles(text: str, expected: str) -> 
         ("about 1,614 m", 1614.0),
         ("1,8", (1.0, 8.0)),  # no group of three
         ("between 7.15 and 7.52 metres", (7.15, 7.52)),
-        ("1135.5.1", (1135.5, 1135.5)[0]),  # the second is .1, read as 1: smaller, so the first stands alone
+        ("1135.5.1", 1135.5),  # the second is .1, read as 1: smaller, so the first stands alone
         ("4749 3 7", 4749.0),
         ("3 7 9", (3.0, 7.0)),
+        ("7 7", (7.0, 7.0)),
         ("731.5-808.5", (731.5, 808.5)),
         ("1165-777", 1165.0),
         ("-3.13", -3.13),
