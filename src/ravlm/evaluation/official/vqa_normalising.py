@@ -82,7 +82,7 @@ def normalised(text: str) -> str:
     """An answer as the official evaluation compares it.
 
     >>> normalised("The  dog's, one-eyed!")
-    "dog's one eyed"
+    "dog's 1 eyed"
     """
     return words_normalised(without_punctuation(flattened(text)))
 
