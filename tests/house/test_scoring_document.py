@@ -12,7 +12,7 @@ import pytest
 from command import ran
 from documents import ROOT, commands
 from ravlm.cli import score as verb
-from ravlm.evaluation.official import bem
+from ravlm.evaluation.official import bem, caption
 from ravlm.evaluation.official.clip_score import ClipScorer
 from ravlm.evaluation.official.vqa import MODES
 
@@ -64,6 +64,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(text)
     (tmp_path / "val2017").mkdir()
     monkeypatch.setattr(bem.Bem, "from_pretrained", lambda source: lambda asked: [0.9] * len(asked))
+    monkeypatch.setattr(caption, "meteor", lambda said, cut: (0.5, [0.5] * len(said)))
     monkeypatch.setattr(ClipScorer, "from_pretrained", lambda source, find: lambda n, c, r: ([1.0], [1.0]))
     return tmp_path
 
