@@ -119,8 +119,8 @@ class Enough(Exception):
 class Watch:
     """The seconds of each step of a stage, and what its encoders and its fusion were given in it.
 
-    `given` holds, a step, the encoders that learn with their arguments; `knowledge` what was read; `encoders` are all
-    that were met; `reading` the seconds in which all photos were read, which `photos` counts.
+    `given` holds, a step, the encoders that learn with their arguments; `passages` those that were read; `encoders` are
+    all that were met; `reading` the seconds in which all photos were read, which `photos` counts.
     """
 
     title: str
@@ -128,7 +128,7 @@ class Watch:
     began: float = field(default_factory=clock)
     seconds: list[float] = field(default_factory=list)
     given: list[list[tuple[nn.Module, Any]]] = field(default_factory=lambda: [[]])
-    knowledge: list[Knowledge] = field(default_factory=list)
+    passages: list[dict[str, str]] = field(default_factory=list)
     encoders: dict[str, Encoder] = field(default_factory=dict)
     photos: int = 0
     reading: float = 0.0
@@ -154,7 +154,7 @@ class Watch:
         if isinstance(module, Encoder) and torch.is_grad_enabled() and module.learns:
             self.given[-1].append((module, args))
         if torch.is_grad_enabled() and len(args) == 4 and isinstance(args[2], Knowledge):
-            self.knowledge.append(args[2])
+            self.passages.append({p.id: p.text for row in args[2].passages for p in row if p is not None})
 
     def counted(self) -> list[tuple[float, list[tuple[nn.Module, Any]]]]:
         """The steps that count: seconds, and what encoders were given."""
@@ -202,7 +202,7 @@ def epoch(watch: Watch, data: Path, batch: int) -> dict[str, Any]:
     language: Any = watch.encoders["language"].eval()
     few = list({e.images[0]: e for e in dataset.split("train")}.values())[:batch]
     asked = [[e.question or "" for e in few]]
-    passages = [{p.id: p.text for row in k.passages for p in row if p is not None} for k in watch.knowledge[_FIRST:]]
+    passages = watch.passages[_FIRST:]
     each = []
     for texts in passages:
         began = clock()
