@@ -7,8 +7,9 @@
 - outside: the share of a step that is outside the encoders: of the match stage of the default model, and of reading
   with ResNet-50 at 224 pixels and BERT-base, both learning. What the encoders were given in a step is kept, and their
   forward and backward passes on the same are timed again, alone.
-- epoch: the same encoders, standing still. What they made is kept; without, each step would ask them for the photo of
-  each question, decoded anew, for each question and for each passage in the batch, and that is timed beside it.
+- epoch: the same encoders, standing still, on a few hundred questions; counted are the steps that ask them for nothing
+  any more. Without what is kept, each step would ask them for the photo of each question, decoded anew, for each
+  question and for each passage in the batch, and that is timed beside it.
 - accelerator: where there is one: reading with interaction fusion in bfloat16, both encoders learning, beside the
   training of the bare encoders on what they were given (forward, backward, the optimisers' step). Once all photos were
   decoded, and of the same photos that is added to the steps' time.
@@ -19,6 +20,8 @@ benchmarks/results/training.json, where it keeps the other parts, and the tables
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -46,7 +49,9 @@ from tables import rewrite_documents
 
 RESULTS = "training.json"
 PARTS = ("outside", "epoch", "accelerator")
-BATCH = {"outside": 8, "epoch": 16, "accelerator": 32}  # questions of a step with the large encoders
+BATCH = {"outside": 8, "epoch": 64, "accelerator": 32}  # questions of a step with the large encoders
+QUESTIONS = 300  # of an epoch
+_TIMED = 3  # batches whose encoding is timed
 _FIRST = 2  # steps that are not counted
 LARGE = """
 [model.visual]
@@ -119,8 +124,9 @@ class Enough(Exception):
 class Watch:
     """The seconds of each step of a stage, and what its encoders and its fusion were given in it.
 
-    `given` holds, a step, the encoders that learn with their arguments; `passages` those that were read; `encoders` are
-    all that were met; `reading` the seconds in which all photos were read, which `photos` counts.
+    `given` holds, a step, the encoders that learn with their arguments, `asked` how often any was asked; `passages` are
+    those that were read, `encoders` all that were met; `reading` the seconds in which all photos were read, which
+    `photos` counts.
     """
 
     title: str
@@ -128,6 +134,7 @@ class Watch:
     began: float = field(default_factory=clock)
     seconds: list[float] = field(default_factory=list)
     given: list[list[tuple[nn.Module, Any]]] = field(default_factory=lambda: [[]])
+    asked: list[int] = field(default_factory=lambda: [0])
     passages: list[dict[str, str]] = field(default_factory=list)
     encoders: dict[str, Encoder] = field(default_factory=dict)
     photos: int = 0
@@ -139,8 +146,10 @@ class Watch:
         if title == self.title:
             self.seconds.append(now - self.began)
             self.given.append([])
+            self.asked.append(0)
         else:
             self.given[-1].clear()
+            self.asked[-1] = 0
         if title == "reading pictures":
             self.photos, self.reading = total, self.reading + now - self.began
         if len(self.seconds) == self.steps:
@@ -151,6 +160,7 @@ class Watch:
         """Before a module's forward pass."""
         if isinstance(module, Encoder):
             self.encoders["language" if hasattr(module, "tokenize") else "visual"] = module
+            self.asked[-1] += 1
         if isinstance(module, Encoder) and torch.is_grad_enabled() and module.learns:
             self.given[-1].append((module, args))
         if torch.is_grad_enabled() and len(args) == 4 and isinstance(args[2], Knowledge):
@@ -195,6 +205,17 @@ def _pass(module: nn.Module, args: Any) -> None:
     (encoded.tokens.float().sum() + encoded.pooled.float().sum()).backward()
 
 
+def few(data: Path, out: Path) -> Path:
+    """A dataset with the first questions of another alone."""
+    shutil.copytree(data, out, copy_function=os.link)
+    for split in Dataset.open(data).splits:
+        path = out / f"{split}.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.unlink()  # a link: the other dataset stays as it is
+        path.write_text("".join(lines[:QUESTIONS]), encoding="utf-8")
+    return out
+
+
 def epoch(watch: Watch, data: Path, batch: int) -> dict[str, Any]:
     """A step with what the encoders made, and the same with asking them for it, seconds."""
     dataset = Dataset.open(data)
@@ -202,7 +223,8 @@ def epoch(watch: Watch, data: Path, batch: int) -> dict[str, Any]:
     language: Any = watch.encoders["language"].eval()
     few = list({e.images[0]: e for e in dataset.split("train")}.values())[:batch]
     asked = [[e.question or "" for e in few]]
-    passages = watch.passages[_FIRST:]
+    free = [i for i, asked in enumerate(watch.asked[: watch.steps]) if not asked]
+    passages = [watch.passages[i] for i in free][-_TIMED:]
     each = []
     for texts in passages:
         began = clock()
@@ -211,11 +233,12 @@ def epoch(watch: Watch, data: Path, batch: int) -> dict[str, Any]:
             for some in (*asked, list(texts.values())):
                 language(language.tokenize(some).to(language.device))
         each.append(clock() - began)
-    kept = statistics.median(seconds for seconds, _ in watch.counted())
+    kept = statistics.median(watch.seconds[i] for i in free)
     anew = kept + statistics.median(each)
     questions = len(dataset.split("train"))
     return {
         "questions": questions,
+        "steps that asked for nothing": len(free),
         "batch": batch,
         "passages of a batch": statistics.median(len(texts) for texts in passages),
         "kept, s": kept * questions / batch,
@@ -263,8 +286,9 @@ def measure(part: str, sizes: dict[str, Any], steps: int, data: Path, work: Path
         found = {"match, the default model": outside(first), "read, ResNet-50 and BERT-base": outside(read)}
         return {"batch": batch, **found}
     if part == "epoch":
-        still = of | {"trainable": "none", "rates": ""}
-        return epoch(watched(large(**still), title, steps, data, out), data, batch)
+        still, some = of | {"trainable": "none", "rates": ""}, few(data, work / "few")
+        rounds = 3 * -(-QUESTIONS // batch)
+        return epoch(watched(large(**still), title, rounds + steps, some, out), some, batch)
     of |= {"precision": "bfloat16", "fusion": "interaction"}
     return accelerator(watched(large(**of), title, steps, data, out), batch)
 
