@@ -80,6 +80,10 @@ def test_every_fault_is_told_at_once_and_nothing_is_written(ravlm: Ravlm, tmp_pa
     assert "There is no encoder in" in told.err
     told = ravlm("train", written(tmp_path, "[pretrain]\n"), "--data", pictures, "--out", tmp_path / "out")
     assert "pretrain: one run pre-trains one thing: give exactly one of visual" in told.err
+    idle = EYE.replace("steps = 30", "steps = 30\nvalidate_every = 5\nrates = { vizual = 0.1 }")
+    told = ravlm("train", written(tmp_path, idle), "--data", pictures, "--out", tmp_path / "out")
+    assert "validate_every: pre-training is not validated while it goes on: leave it out" in told.err
+    assert "rates: there is no part 'vizual' here, only visual, classes" in told.err
     told = ravlm("train", written(tmp_path, EYE), "--data", pictures, "--out", tmp_path / "out", "--cache", tmp_path)
     assert "pre-trains an encoder, which uses no --cache: leave that out here" in told.err
     assert not (tmp_path / "out").exists()
@@ -101,6 +105,9 @@ def test_one_that_is_stopped_says_how_to_go_on(ravlm: Ravlm, tmp_path: Path, mon
     again = f"ravlm train {config} --data {pictures} --out {out} --resume"
     assert again in stopped.err
     monkeypatch.undo()
+    written(tmp_path, EYE.replace("batch = 12", "batch = 6"))
+    assert "not the same now is its config" in ravlm(*again.split()[1:]).err
+    written(tmp_path, EYE.replace("batch = 12", "batch = 6\naccumulate = 2"))  # as too little memory is answered
     finished = ravlm(*again.split()[1:])
     assert finished.code == 0
     assert f'kind = "pretrained", source = "{out}"' in finished.out

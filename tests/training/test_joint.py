@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from builders import passage
 from coloured_dataset import TINY
 from ravlm.device import autocast
+from ravlm.encoders.compact_visual import CompactVisualEncoder
 from ravlm.errors import ConfigError
 from ravlm.model.folder import open_model
 from ravlm.records import Example
@@ -21,8 +23,9 @@ from ravlm.retrieval.query_encoder import ResidualQuery
 from ravlm.retrieval.tfidf import TfidfIndex
 from ravlm.tensors import Encoded
 from ravlm.training.config import JointConfig, RunConfig, read_run_config
-from ravlm.training.joint import JointStage
-from ravlm.training.read import Reading
+from ravlm.training.joint import Asked, JointStage
+from ravlm.training.optim import keep_statistics
+from ravlm.training.read import Reading, ReadStage
 from ravlm.training.relevance import Relevance
 from ravlm.training.run import train
 from ravlm.training.validation import ValidationQuestions
@@ -38,7 +41,8 @@ def example(answer: str, *entries: str, photo: str = "p") -> Example:
 
 def joint(trained: Path, examples: list[Example], own: str = "", **settings: object) -> JointStage:
     """A stage of a small model, whose base is four entries with one picture each and one more of `a`."""
-    model = open_model(trained).model
+    learning = open_model(trained).config if "rates" in settings else None
+    model = open_model(trained, learning=learning).model
     retriever = model.knowledge_retriever
     assert isinstance(retriever, EntityThenPassageRetriever)
     width = model.visual_encoder.pooled_width
@@ -125,6 +129,42 @@ def test_in_bfloat16_every_objective_learns_and_scores_are_as_exact_as_ever(
     loss.backward()
 
 
+def test_without_gold_nobody_is_told_which_entry_is_right(trained: Path) -> None:
+    right, wrong = ([example("Skopje", entry)] * 2 for entry in ("d", "a"))
+    losses = [
+        float(joint(trained, some, gold=False).loss(0, torch.Generator().manual_seed(0)).detach())
+        for some in (right, wrong)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_the_contrast_is_among_the_candidates_and_has_its_weight(trained: Path) -> None:
+    def contrast(candidates: str) -> tuple[torch.Tensor, Asked]:
+        some = [example("Tirana", "b"), example("Skopje", "d")]
+        stage = joint(trained, some, candidates=candidates, entries=2, together=1)
+        asked = stage.asked(torch.Generator().manual_seed(0))
+        return stage._contrast(asked), asked
+
+    losses = {}
+    for candidates in ("retrieved", "batch", "base"):
+        losses[candidates], asked = contrast(candidates)
+        read = [set(row) for row in asked.entries.tolist()]
+        assert len(set().union(*read)) == 3  # of four: a and b, a and d
+        expected = []
+        for row, entry in enumerate(asked.examples):
+            right = "abcd".index(entry.entries[0])
+            among = {"retrieved": sorted(read[row]), "batch": sorted(set().union(*read)), "base": [0, 1, 2, 3]}
+            log_p = asked.scores[row][among[candidates]].log_softmax(0)
+            expected.append(-log_p[among[candidates].index(right)])
+        torch.testing.assert_close(losses[candidates], torch.stack(expected).mean())
+    some = [example("Tirana", "b"), example("Skopje", "d")]
+    once, twice, never = (
+        joint(trained, some, objectives=o, contrast_weight=w).loss(0, torch.Generator().manual_seed(0))
+        for o, w in ((["injection", "contrast"], 1.0), (["injection", "contrast"], 2.0), (["injection"], 1.0))
+    )
+    torch.testing.assert_close(twice - never, 2 * (once - never))
+
+
 def test_the_plain_loss_alone_does_not_reach_it(trained: Path) -> None:
     stage = joint(trained, [example("Tirana", "b"), example("Skopje", "d")], objectives=["likelihood"])
     asked = stage.asked(torch.Generator().manual_seed(0))
@@ -196,6 +236,55 @@ def test_a_resume_is_exact_and_who_is_not_named_stands_still(coloured: Path, tmp
     moved -= {"output_layer"} if "output" in rates else set()  # its temperature is fitted anew
     also = {"visual_encoder", "output_layer"} if "visual" in rates else set()
     assert moved == {"knowledge_retriever"} | also
+
+
+@pytest.mark.parametrize(("refresh", "times"), [(1, 4), (2, 2), (3, 2)])
+def test_the_keys_follow_an_eye_that_learns_at_fixed_steps(trained: Path, refresh: int, times: int) -> None:
+    stage = joint(trained, [example("Tirana", "b")] * 2, refresh=refresh, rates={"visual": 0.001})
+    made: list[int] = []
+    stage._follow = lambda: made.append(1)
+    for step in range(4):
+        stage.prepare(step)
+    assert stage._looks
+    assert len(made) == times
+
+
+def test_an_eye_that_learns_jointly_keeps_the_statistics_of_its_batch_normalisation(trained: Path) -> None:
+    eye = CompactVisualEncoder(image_size=32, channels=(4, 8), width=8).train()
+    normalised = [part for part in eye.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert all(part.training for part in normalised)
+    assert normalised
+    keep_statistics(eye)
+    assert not any(part.training for part in normalised)
+
+
+def test_reading_is_validated_alike_in_a_run_that_was_stopped(trained: Path, coloured: Path, tmp_path: Path) -> None:
+    """The question has a part in the query, and its encoder learns: what is found changes as training goes on."""
+    data = Path(shutil.copytree(coloured, tmp_path / "data"))
+    (data / "val.jsonl").write_text("".join((data / "test.jsonl").read_text().splitlines(keepends=True)[:24]))
+    stages = "[training.match]\nsteps = 0\n[training.joint]\nsteps = 1\nbatch = 8\n[training.read]\nsteps = 0\n"
+    query = '[model.retriever]\nquery = "attention"\n[training]\nprecision = "float32"\ncheckpoint_every = 2\n'
+    train(configured(tmp_path, query + stages), data, tmp_path / "base", start=trained)
+    weights = load_file(tmp_path / "base" / "model.safetensors")
+    torch.manual_seed(0)
+    for name in ("query.asked.weight", "query.keys.weight", "query.out.weight"):  # the question decides what is found
+        weights[f"knowledge_retriever.{name}"] = 2 * torch.randn_like(weights[f"knowledge_retriever.{name}"])
+    save_file(weights, tmp_path / "base" / "model.safetensors")
+    reading = "[training.match]\nsteps = 0\n[training.joint]\nsteps = 0\n[training.read]\nsteps = 8\nbatch = 8\n"
+    reading += "validate_every = 2\nrates = { language = 0.05 }\n"
+    config = configured(tmp_path, query + reading)
+
+    def stop(title: str, done: int, total: int) -> None:
+        if title == ReadStage.title and done == 5:
+            raise KeyboardInterrupt
+
+    whole = train(config, data, tmp_path / "whole", start=tmp_path / "base")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, data, tmp_path / "parts", start=tmp_path / "base", progress=stop)
+    parts = train(config, data, tmp_path / "parts", start=tmp_path / "base", resume=True)
+    told = [[row.get("validation") for row in report.curve] for report in (whole, parts)]
+    assert told[0] == told[1]
+    assert len(set(told[0])) > 2
 
 
 def test_a_model_goes_on_with_a_query_encoder(trained: Path, coloured: Path, tmp_path: Path) -> None:

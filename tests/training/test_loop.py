@@ -53,6 +53,18 @@ def test_a_part_has_its_own_rate(tmp_path: Path) -> None:
     assert {"loss", "gradient norm", "steps a second"} < set(told[0])
 
 
+def test_a_steep_gradient_is_cut_to_length_one(tmp_path: Path) -> None:
+    class Steep(Product):
+        def loss(self, step, generator):
+            return super().loss(step, generator) * 1e4
+
+    told: list[float] = []
+    stage = Steep()
+    trained(stage, tmp_path, measured=lambda _, step, measures: told.append(measures["gradient norm"]))
+    assert told[-1] > 10
+    assert float(torch.nn.utils.get_total_norm(p.grad for p in stage.parts.parameters())) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("rates", "said"),
     [

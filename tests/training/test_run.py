@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from ravlm.data.dataset import Dataset
 from ravlm.errors import ConfigError, KnowledgeError, RavlmError, TrainingError
@@ -243,6 +243,29 @@ def test_a_run_goes_on_with_a_batch_cut_in_parts_and_no_other(
     with pytest.raises(ConfigError, match="not the same now is its config"):
         train(config(read={"batch": 4}), coloured, out, resume=True)
     train(config(read={"batch": 4, "accumulate": 2}), coloured, out, resume=True)
+
+
+def test_a_run_goes_on_with_its_own_data_and_the_model_that_it_began_from_alone(
+    config: Callable[..., RunConfig], coloured: Path, trained: Path, tmp_path: Path
+) -> None:
+    out, data, model = tmp_path / "model", tmp_path / "data", tmp_path / "start"
+    shutil.copytree(coloured, data)
+    shutil.copytree(trained, model)
+    with pytest.raises(KeyboardInterrupt):
+        train(config(), data, out, start=model, progress=stop_at(READING, 3))
+    with pytest.raises(ConfigError, match="not the same now is its from"):
+        train(config(), data, out, resume=True)
+    weights = load_file(model / "model.safetensors")
+    weights["knowledge_retriever.log_scale"] += 0.1
+    save_file(weights, model / "model.safetensors")
+    with pytest.raises(ConfigError, match="not the same now is its from"):
+        train(config(), data, out, start=model, resume=True)
+    lines = (data / "train.jsonl").read_text().splitlines(keepends=True)
+    (data / "train.jsonl").write_text("".join(lines[:-1]))
+    with pytest.raises(ConfigError, match="not the same now is its data"):
+        train(config(), data, out, start=trained, resume=True)
+    (data / "train.jsonl").write_text("".join(lines))
+    train(config(), data, out, start=trained, resume=True)
 
 
 def another(base: Path) -> None:

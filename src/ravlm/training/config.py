@@ -66,8 +66,8 @@ class JointConfig(StageConfig):
     `entries` are those that a question is read from, found anew at every step, `passages` the most of each. With `gold`
     the right entries are known, and are among them; else what is right is taken from which passages state the answer.
     `objectives`: what teaches the retriever, see docs/training.md; `candidates` of the contrast, which weighs
-    `contrast_weight`, are the entries that are read, or all. The eye stands still, unless `rates` gives it a rate:
-    `visual`; the keys follow it every `refresh` steps.
+    `contrast_weight`, are the entries that are read for a question, for all questions of a batch, or all of the base.
+    The eye stands still, unless `rates` gives it a rate: `visual`; the keys follow it every `refresh` steps.
     """
 
     PARTS: ClassVar[tuple[str, ...]] = ReadConfig.PARTS
@@ -81,7 +81,7 @@ class JointConfig(StageConfig):
     passages: Positive = 4
     gold: bool = True
     objectives: Annotated[list[Objective], Field(min_length=1)] = Field(default_factory=lambda: list(_OBJECTIVES))
-    candidates: Literal["retrieved", "base"] = "base"
+    candidates: Literal["retrieved", "batch", "base"] = "base"
     contrast_weight: Annotated[float, Field(gt=0.0)] = 1.0
     refresh: Positive = 20
 

@@ -240,12 +240,14 @@ class JointStage(Stage):
         return self._head.log_likelihood(prediction, targets).view(b, k)
 
     def _contrast(self, asked: Asked) -> Tensor:
-        """The contrast of the right entries, among those that are read or among all of the base."""
+        """The contrast of the right entries, among those read for a question or for the batch, or all of the base."""
         relevant = self._relevance.of(asked.examples).to(asked.scores.device)  # [b, e]
-        if self.settings.candidates == "retrieved":
-            relevant = relevant.gather(1, asked.entries)
-            return relevance_contrast(asked.of_entries, relevant, torch.ones_like(relevant))
-        return relevance_contrast(asked.scores, relevant, torch.ones_like(relevant))
+        candidates = torch.ones_like(relevant)
+        if self.settings.candidates != "base":
+            candidates = torch.zeros_like(relevant).scatter(1, asked.entries, value=True)
+        if self.settings.candidates == "batch":
+            candidates = candidates.any(0, keepdim=True).expand_as(candidates)
+        return relevance_contrast(asked.scores, relevant, candidates)
 
 
 def _rows(encoded: Encoded, rows: Int[Tensor, " n"]) -> Encoded:

@@ -55,8 +55,9 @@ def relevance_contrast(
     """-log of the probability of all relevant entries together; the others are its negatives.
 
     With one relevant entry it is InfoNCE; several are alternatives. Where relevance is taken from whether an entry
-    states the answer it is pseudo-relevance (Lin and Byrne 2022, RA-VQA, section 3.2). A row without a relevant entry,
-    or with no other, teaches nothing.
+    states the answer it is pseudo-relevance, after Lin and Byrne 2022, RA-VQA, section 3.2, where the reader's success
+    decides as well, and each passage has a term of its own. A row without a relevant entry, or with no other, teaches
+    nothing.
     """
     relevant = relevant & there
     log_p = _log_prior(scores, there)

@@ -205,11 +205,17 @@ class ReadStage(Stage):
         return view(photos, reading.size, generator, _MOVED)
 
     def validation(self) -> float:
-        """The mean loss on validation questions, with what is retrieved for them."""
+        """The mean loss on validation questions, with what is retrieved for them.
+
+        What is retrieved stays that of the stage's beginning, but where the question has a part in the query: its
+        encoder may learn here, so that what a run finds would depend on whether it was resumed.
+        """
         if self._asked is None:
             return super().validation()
         if self._looks:
             self._asked.see()
+        if self._retriever.reads_question:
+            self._asked.find()
         return self._asked.loss()
 
     def kept(self) -> Mapping[str, Tensor]:

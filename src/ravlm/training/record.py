@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -160,9 +160,14 @@ def _described(
     return about
 
 
+def changed(before: Mapping[str, Any], now: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    """Of what decides on a run, the keys under which something else stands now than when it was begun."""
+    return [key for key in keys if _comparable(before.get(key)) != _comparable(now.get(key))]
+
+
 def _check_the_same(out: Path, about: Mapping[str, Any]) -> None:
     before = run_to_resume(out, makes="model")
-    different = [key for key in _DECIDES if _comparable(before.get(key)) != _comparable(about.get(key))]
+    different = changed(before, about, _DECIDES)
     if different:
         raise ConfigError(
             f"The run in {out} was begun otherwise: not the same now is its {' and '.join(different)}. Resume it "

@@ -23,6 +23,7 @@ class StageConfig(Settings):
     """
 
     PARTS: ClassVar[tuple[str, ...]] = ()  # the names that `rates` may have; empty: told when the stage begins
+    VALIDATED: ClassVar[bool] = True  # whether the stage has questions to be validated with
 
     steps: Steps
     batch: Annotated[int, Field(ge=2)]
@@ -43,6 +44,13 @@ class StageConfig(Settings):
         if unknown:
             raise ValueError(f"there is no part {' or '.join(map(repr, unknown))} here, only {', '.join(cls.PARTS)}")
         return rates
+
+    @field_validator("validate_every")
+    @classmethod
+    def _can_be_validated(cls, every: int) -> int:
+        if every and not cls.VALIDATED:
+            raise ValueError("pre-training is not validated while it goes on: leave it out, and patience too")
+        return every
 
     @field_validator("patience")
     @classmethod

@@ -120,4 +120,7 @@ def test_the_fingerprint_tells_another_class_and_other_content(tmp_path: Path):
     (folder / "red" / "1.png").rename(folder / "blue" / "2.png")
     moved = labelled_pictures(folder).fingerprint()
     (folder / "blue" / "2.png").write_bytes((folder / "blue" / "2.png").read_bytes() + b" ")
-    assert len({before, moved, labelled_pictures(folder).fingerprint()}) == 3
+    longer = labelled_pictures(folder).fingerprint()
+    content = (folder / "blue" / "2.png").read_bytes()
+    (folder / "blue" / "2.png").write_bytes(content[::-1])  # as long as before
+    assert len({before, moved, longer, labelled_pictures(folder).fingerprint()}) == 4

@@ -20,6 +20,9 @@ class AlignmentConfig(StageConfig):
     the changes of the views that an eye that learns is shown.
     """
 
+    PARTS = ("visual", "language", "projections", "scale")
+    VALIDATED = False
+
     visual: VisualConfig = CompactVisualConfig()
     language: LanguageConfig = CompactLanguageConfig()
     texts: Literal["entries", "captions"] = "entries"

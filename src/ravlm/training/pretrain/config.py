@@ -35,6 +35,8 @@ class VisualPretraining(StageConfig):
     batch that shows the entries' own pictures, where a dataset's entries have some that are no photos of its examples.
     """
 
+    VALIDATED = False
+
     objective: str
     encoder: VisualConfig = CompactVisualConfig()
     steps: Positive = 600
@@ -62,6 +64,8 @@ class ClassesConfig(VisualPretraining):
     (Lee et al. 2020, Self-supervised Label Augmentation, eq. 3).
     """
 
+    PARTS = ("visual", "classes")
+
     objective: Literal["classes"] = "classes"
     scale: Scale = 16.0
     margin: Share = 0.0
@@ -75,6 +79,8 @@ class PicturesConfig(VisualPretraining):
     paired with itself).
     """
 
+    PARTS = ("visual", "scale")
+
     objective: Literal["pictures"] = "pictures"
     pairs: Literal["views", "classes"] = "views"
 
@@ -84,6 +90,8 @@ class TextsConfig(VisualPretraining):
 
     `language` reads the texts; both are projected to `width`. It is not kept.
     """
+
+    PARTS = ("visual", "language", "projections", "scale")
 
     objective: Literal["texts"] = "texts"
     language: LanguageConfig = CompactLanguageConfig()

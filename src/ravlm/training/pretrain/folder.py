@@ -15,7 +15,7 @@ from ravlm.safe.files import write_text_atomic
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
 from ravlm.training.loop import Curve, Measured, Progress, Run, Stage, train_stage
 from ravlm.training.pretrain.config import PretrainRunConfig, PretrainTraining
-from ravlm.training.record import RUN, precision_in, read_run, run_to_resume, write_run
+from ravlm.training.record import RUN, changed, precision_in, read_run, run_to_resume, write_run
 
 ABOUT = "pretraining.json"
 _PIXELS = "pictures.u8"
@@ -64,7 +64,7 @@ def begin(
     about = json.loads(json.dumps(about))  # as it is read back
     if resume:
         before = run_to_resume(out, makes="encoder")
-        different = [f"{key}{_changed(before.get(key), about[key])}" for key in about if before.get(key) != about[key]]
+        different = [f"{key}{_names(before.get(key), about[key])}" for key in changed(before, about, about)]
         if different:
             raise ConfigError(
                 f"The run in {out} was begun otherwise: not the same now is its {' and '.join(different)}. Resume it "
@@ -113,7 +113,7 @@ def train_encoder(
     return PretrainReport(seconds, curve, before, after)
 
 
-def _changed(before: Any, now: Any) -> str:
+def _names(before: Any, now: Any) -> str:
     """Which names came or went, where both tell theirs."""
     if not isinstance(before, dict) or "names" not in before or "names" not in now:
         return ""

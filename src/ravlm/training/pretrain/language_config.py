@@ -18,6 +18,9 @@ class LanguagePretraining(StageConfig):
     for an encoder that did not begin at random: all of that learns at `pretrained_learning_rate` (AdamW).
     """
 
+    PARTS = ("language", "words")
+    VALIDATED = False
+
     objective: str
     encoder: LanguageConfig = CompactLanguageConfig()
     steps: Positive = 1000

@@ -38,10 +38,11 @@ class LabelledPictures:
     texts: tuple[tuple[str, ...], ...]
 
     def fingerprint(self) -> str:
-        """SHA-256 over the files' places below the folder, their sizes in bytes, classes and texts."""
+        """SHA-256 over the files' places below the folder, what is in them, classes and texts."""
         digest = hashlib.sha256(repr((self.names, self.texts)).encode())
         for file, label, own in zip(self.files, self.labels, self.own, strict=True):
-            digest.update(f"{file.relative_to(self.folder)} {file.stat().st_size} {label} {own}\n".encode())
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"{file.relative_to(self.folder)} {content} {label} {own}\n".encode())
         return digest.hexdigest()
 
 
