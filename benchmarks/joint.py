@@ -9,7 +9,8 @@ benchmarks/grocery.py does (whose `--work` serves), by the same number of steps:
 - frozen: the eye was trained by matching and stands still; the reader goes on learning;
 - matching: the eye goes on learning by matching, the reader stands still: what more supervision alone brings;
 - joint without gold: eye, query side and reader learn together from answers; which entries are right is not known;
-- joint: the same, with the right entries.
+- joint: the same, with the right entries;
+- joint, eye still: the same, and nothing of the query side learns but the scale of the scores.
 
 The eye of groceries was pre-trained and stands still in all arms; a query encoder learns in its place in the joint
 ones, on what the eye made of the photos once. Their seeds share the eye, and differ in the reader and in what is drawn.
@@ -37,7 +38,7 @@ from tables import rewrite_documents
 
 RESULTS = "joint.json"
 DATASETS = ("flags", "grocery")
-ARMS = ("untrained", "frozen", "matching", "joint-without-gold", "joint")
+ARMS = ("untrained", "frozen", "matching", "joint-without-gold", "joint", "joint-eye-still")
 LEARNS = {  # what learns of the query side in the joint arms
     "flags": "rates = { visual = 0.001 }",
     "grocery": '''[model.retriever]
@@ -75,7 +76,8 @@ def config_of(dataset: str, arm: str, steps: int) -> str:
     elif arm == "matching":
         of["match"] = steps
     else:
-        of |= {"joint": steps, "gold": str(arm == "joint").lower(), "learns": LEARNS[dataset]}
+        learns = "" if arm == "joint-eye-still" else LEARNS[dataset]
+        of |= {"joint": steps, "gold": str(arm != "joint-without-gold").lower(), "learns": learns}
     return _GOING_ON.format(**of)
 
 

@@ -333,7 +333,7 @@ def test_the_arms_of_joint_training_have_equal_steps(benchmark: Any, tmp_path: P
     for arm in joint.ARMS:
         (tmp_path / "arm.toml").write_text(joint.config_of(dataset, arm, 30))
         config = read_run_config(tmp_path / "arm.toml")
-        training, learns = config.training, arm.startswith("joint")
+        training, learns = config.training, arm in ("joint", "joint-without-gold")
         assert training.joint.rates.get("visual", 0.0) == (0.001 if learns and dataset == "flags" else 0.0)
         assert config.model.retriever.query == ("residual" if learns and dataset == "grocery" else "picture")
         steps[arm] = (training.match.steps, training.read.steps, training.joint.steps)
@@ -344,6 +344,7 @@ def test_the_arms_of_joint_training_have_equal_steps(benchmark: Any, tmp_path: P
         "matching": (30, 0, 0),
         "joint-without-gold": (0, 0, 30),
         "joint": (0, 0, 30),
+        "joint-eye-still": (0, 0, 30),
     }
 
 
