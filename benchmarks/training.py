@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--parts outside epoch accelerator] [--steps 6] [--quick]
 
-`ravlm train` runs on a small world of flags, with random weights; of all steps but the first the median is told.
+`ravlm train` runs on a small world of flags, with encoders from folders; of all steps but the first the median is told.
 
 - outside: the share of a step that is outside the encoders: of the match stage of the default model, and of reading
   with ResNet-50 at 224 pixels and BERT-base, both learning. What the encoders were given in a step is kept, and their
@@ -36,6 +36,8 @@ from torch import nn
 from ravlm.data.dataset import Dataset
 from ravlm.device import autocast, choose_device, device_name
 from ravlm.encoders.base import Encoder
+from ravlm.model.config import RandomLanguageConfig, RandomVisualConfig
+from ravlm.model.encoders import build_language_encoder, build_visual_encoder
 from ravlm.tensors import Knowledge
 from ravlm.training.config import ReadConfig, read_run_config
 from ravlm.training.match import MatchStage
@@ -55,22 +57,14 @@ _TIMED = 3  # batches whose encoding is timed
 _FIRST = 2  # steps that are not counted
 LARGE = """
 [model.visual]
-kind = "timm"
-architecture = "{eye}"
-image_size = {size}
+kind = "pretrained"
+source = "{encoders}/eye"
 trainable = "{trainable}"
 
 [model.language]
-kind = "transformers"
-architecture = "bert"
-vocabulary = 2000
+kind = "pretrained"
+source = "{encoders}/reader"
 trainable = "{trainable}"
-
-[model.language.options]
-hidden_size = {width}
-num_hidden_layers = {layers}
-num_attention_heads = 4
-intermediate_size = {inner}
 
 [model.fusion]
 kind = "{fusion}"
@@ -99,8 +93,11 @@ steps = {steps}
 [training.read]
 steps = 1
 """
-SIZES = {"eye": "resnet50", "size": 224, "width": 768, "layers": 12, "inner": 3072}
-QUICK = {"eye": "test_resnet", "size": 64, "width": 32, "layers": 1, "inner": 32}
+EYE, QUICK_EYE = {"architecture": "resnet50", "image_size": 224}, {"architecture": "test_resnet", "image_size": 64}
+READER: dict[str, Any] = {"vocabulary": 2000}  # else BERT-base
+QUICK_READER = READER | {
+    "options": {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 32}
+}
 
 
 def large(**of: Any) -> str:
@@ -275,10 +272,22 @@ def accelerator(watch: Watch, batch: int) -> dict[str, Any]:
     }
 
 
-def measure(part: str, sizes: dict[str, Any], steps: int, data: Path, work: Path) -> dict[str, Any]:
-    """One part of the results."""
+def write_encoders(folder: Path, data: Path, *, quick: bool) -> None:
+    """Folders of encoders with random weights; those who bring such folders have theirs trained before."""
+    eye = RandomVisualConfig.model_validate({"kind": "timm", **(QUICK_EYE if quick else EYE)})
+    reader = RandomLanguageConfig.model_validate(
+        {"kind": "transformers", "architecture": "bert", **(QUICK_READER if quick else READER)}
+    )
+    texts = [entry.text or entry.title for entry in Dataset.open(data).knowledge()]
+    build_visual_encoder(eye).save_pretrained(folder / "eye")
+    build_language_encoder(reader, texts).save_pretrained(folder / "reader")
+
+
+def measure(part: str, steps: int, data: Path, work: Path) -> dict[str, Any]:
+    """One part of the results; the encoders lie in `work/encoders`."""
     batch, title = BATCH[part], ReadStage.title
-    of = {**sizes, "batch": batch, "trainable": "all", "precision": "float32", "fusion": "attention", "rates": LEARNS}
+    of = {"encoders": work / "encoders", "batch": batch, "trainable": "all", "precision": "float32"}
+    of |= {"fusion": "attention", "rates": LEARNS}
     out = work / part
     if part == "outside":
         first = watched(DEFAULT, MatchStage.title, steps, data, work / "match")
@@ -303,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     asked = parser.parse_args(arguments)
     if choose_device().type == "cpu":
         torch.set_num_threads(1)
-    sizes, steps = (QUICK if asked.quick else SIZES), asked.steps + _FIRST
+    steps = asked.steps + _FIRST
     path = FOLDER / RESULTS
     results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() and not asked.quick else {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -311,9 +320,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         data = asked.data or work / "flags"
         if asked.data is None:
             ravlm("dataset", "make", "flags", "--out", data, "--seed", 0)
+        write_encoders(work / "encoders", data, quick=asked.quick)
         about = measured_with() | {"steps": asked.steps}
         for part in asked.parts:
-            results[part] = {"measured_with": about, **measure(part, sizes, steps, data, work)}
+            results[part] = {"measured_with": about, **measure(part, steps, data, work)}
     if not asked.quick:
         write(RESULTS, results)
         rewrite_documents()
