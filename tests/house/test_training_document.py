@@ -73,6 +73,8 @@ def test_what_is_said_of_the_eyes_follows_from_their_figures() -> None:
     assert deeper["photos"]["seen"]["R@5"] >= 0.95
     assert unseen["R@5"] >= 0.96
     assert [round(100 * (0.80 - seen["R@1"])), round(100 * (0.75 - unseen["R@1"]))] == [3, 3]
+    assert round(100 * (0.80 - deeper["photos"]["seen"]["R@1"])) == 6
+    assert all(one["photos"]["seen"]["R@1"] > plain["photos"]["seen"]["R@1"] for one in found.values())
     assert {recipe["photos, pixels"] for recipe in results["recipes"].values()} == {168}
     assert all("H100" in recipe["device"] for recipe in results["recipes"].values())
 
