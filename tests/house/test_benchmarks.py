@@ -293,11 +293,11 @@ def test_an_output_layer_is_put_on_the_eye_of_another_model(
     benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    CompactVisualEncoder(image_size=32, channels=[8], blocks=1, width=16).save_pretrained(Path("model-photos/visual"))
-    Path("config.toml").write_text(benchmark("outputs").CONFIG.format(base="photos", kind=part))
+    CompactVisualEncoder(image_size=32, channels=[8], blocks=1, width=16).save_pretrained(Path("model-photos-0/visual"))
+    Path("config.toml").write_text(benchmark("outputs").CONFIG.format(base="photos", seed=0, kind=part))
     config = read_run_config(Path("config.toml"), seed=1)
     assert config.model.output.kind == part
-    assert (config.model.visual.kind, config.model.visual.source) == ("pretrained", "model-photos/visual")
+    assert (config.model.visual.kind, config.model.visual.source) == ("pretrained", "model-photos-0/visual")
 
 
 def test_a_marked_table_is_written_anew_and_nothing_else(
