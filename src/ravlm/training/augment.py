@@ -59,7 +59,7 @@ def view(
     gain = draw.uniform(-0.3 * strength, 0.3 * strength, b, 1, 1, 1).exp()
     cast = draw.uniform(-0.12 * strength, 0.12 * strength, b, 3, 1, 1).exp()
     saturation = draw.uniform(1 - 0.5 * strength, 1 + 0.4 * strength, b, 1, 1, 1)
-    grey = (x * torch.tensor(_GREY, device=x.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    grey = greyed(x)
     x = grey + (x - grey) * saturation
     x = (x - 127.5) * contrast + 127.5
     x = x * gain * cast
@@ -67,6 +67,11 @@ def view(
     x = hide(x, generator, 0.4 * strength)
     x = x + draw.noise(*x.shape) * draw.uniform(0.0, 10.0 * strength, b, 1, 1, 1)
     return x.clamp(0.0, 255.0)
+
+
+def greyed(x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b 1 y x"]:
+    """How bright each pixel is."""
+    return (x * torch.tensor(_GREY, device=x.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def _blur(x: Float[Tensor, "b c y x"], chosen: Tensor) -> Float[Tensor, "b c y x"]:

@@ -14,7 +14,7 @@ from ravlm.model.settings import Positive, Settings, Share
 from ravlm.training.config_faults import read_toml, refused, seeded, told
 from ravlm.training.stage_config import Rate, StageConfig, Steps
 
-SIDES: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
+_SETTINGS: Mapping[str, Any] = {"visual": VisualConfig, "language": LanguageConfig}
 
 
 class MatchConfig(StageConfig):
@@ -186,7 +186,7 @@ def _fusion_width(settings: Any) -> int | None:
 
 
 def _encoder_faults(model: Mapping[str, Any]) -> list[str]:
-    return [fault for side in SIDES for fault in side_faults(f"model.{side}", side, model.get(side))]
+    return [fault for side in _SETTINGS for fault in side_faults(f"model.{side}", side, model.get(side))]
 
 
 def side_faults(place: str, side: str, settings: Any) -> list[str]:
@@ -199,7 +199,7 @@ def side_faults(place: str, side: str, settings: Any) -> list[str]:
     from ravlm.model.encoders import language_faults, visual_faults
 
     try:
-        config = _readable(TypeAdapter(SIDES[side]), settings)
+        config = _readable(TypeAdapter(_SETTINGS[side]), settings)
     except ValidationError:
         return []  # told already
     found = visual_faults(config) if side == "visual" else language_faults(config)

@@ -20,9 +20,9 @@ from ravlm.records import Example
 from ravlm.retrieval.regions import MIDDLE, middle
 from ravlm.safe.images import decode_image, read_image_bytes
 from ravlm.tensors import Encoded
+from ravlm.training.loop import Progress
 from ravlm.training.match import PicturePairs
 
-Progress = Callable[[str, int, int], None]
 _AT_ONCE = 256  # pictures
 
 

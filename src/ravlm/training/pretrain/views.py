@@ -4,11 +4,10 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Generator, Tensor, nn
 
-from ravlm.training.augment import Draw, hide
+from ravlm.training.augment import Draw, greyed, hide
 
 ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 """The orders that three colour channels can have; the first is as they are."""
-_GREY = (0.299, 0.587, 0.114)
 _LONGEST = 4 / 3  # a crop's longer side over its shorter one
 _TURN = 0.29  # radians
 _LIGHT, _COLOUR, _CAST = 0.5, 0.57, 0.11  # in logarithms, but for the second, a share
@@ -51,7 +50,7 @@ def _lit(x: Float[Tensor, "b c y x"], generator: Generator, strength: float) -> 
     x = x * draw.uniform(-_LIGHT * strength, _LIGHT * strength, b, 1, 1, 1).exp()
     mean = x.mean((1, 2, 3), keepdim=True)
     x = mean + (x - mean) * draw.uniform(-_LIGHT * strength, _LIGHT * strength, b, 1, 1, 1).exp()
-    grey = (x * torch.tensor(_GREY, device=x.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    grey = greyed(x)
     x = grey + (x - grey) * draw.uniform(1 - _COLOUR * strength, 1 + _COLOUR * strength, b, 1, 1, 1)
     return x * draw.uniform(-_CAST * strength, _CAST * strength, b, 3, 1, 1).exp()
 
