@@ -1,5 +1,6 @@
 """What docs/training.md says of joint training runs, and its objectives are all there are."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -45,3 +46,23 @@ def test_objectives_parts_and_queries_are_all_that_there_are() -> None:
     queries = get_args(RetrieverConfig.model_fields["query"].annotation)
     assert all(f'(`"{name}"`)' in TEXT for name in queries)
     assert JointConfig().steps == 0
+
+
+def test_what_is_said_of_joint_training_follows_from_its_figures() -> None:
+    found = json.loads((ROOT / "benchmarks" / "results" / "joint.json").read_text(encoding="utf-8"))["datasets"]
+
+    def side(dataset: str, arm: str, group: str, name: str) -> int:
+        """1 where it is better than the frozen arm, -1 where it is worse, 0 where the interval holds zero."""
+        low, high = found[dataset][arm][group][name]["interval"]
+        return (low > 0) - (high < 0)
+
+    names = ("better", "R@1 better")
+    for arm in ("joint", "joint-without-gold"):
+        assert [side("flags", arm, "seen", name) for name in names] == [0, 0]
+        assert [side("flags", arm, "unseen", name) for name in names] == [-1, -1]
+        assert [side("grocery", arm, "unseen", name) for name in names] == [-1, -1]
+        seen, unseen = (found["grocery"][arm][group]["better"]["value"] for group in ("seen", "unseen"))
+        assert seen < -unseen
+    assert [side("grocery", "joint", "seen", name) for name in names] == [1, 1]
+    known, unknown = (found["flags"][arm]["unseen"]["R@1"] for arm in ("joint", "joint-without-gold"))
+    assert unknown < known

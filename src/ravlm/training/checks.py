@@ -7,9 +7,10 @@ from ravlm.errors import ConfigError, TrainingError
 from ravlm.grading import normalise, reference_answer
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.config import learns
+from ravlm.model.folder import SIDES
 from ravlm.model.output_config import ClassificationConfig, GenerationConfig, LabelsConfig, RegressionConfig
 from ravlm.records import Entry, Example
-from ravlm.training.config import SIDES, RunConfig
+from ravlm.training.config import RunConfig
 from ravlm.training.stage_config import StageConfig
 from ravlm.training.validation import SPLIT
 
