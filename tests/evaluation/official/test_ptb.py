@@ -1,7 +1,9 @@
 """How captions are cut into tokens: by hand, and against the official program where it can be run."""
 
+import itertools
 import json
 import shutil
+import string
 from typing import Any
 
 import pytest
@@ -39,8 +41,60 @@ CUT = {
     "vitamin C. The dog": "vitamin c the dog",
     "vitamin C. Dogs": "vitamin c. dogs",
     "a\u00adb <br> x": "ab <br> x",
+    "a Prof. b, Az. az. Mass. mass. Mfg. MFG.": "a prof. b az. az mass. mass mfg. mfg",
+    "Ph.D. and Ed.D. x": "ph.d. and ed.d. x",
+    "dog., cat.; x 5.": "dog. cat. x 5",
+    "No. 5 No. x No.": "no. 5 no x no",
+    "red,blue-green 1,411-line red,blue 1,000-2,000": "red,blue-green 1,411-line red blue 1,000-2 ,000",
+    "U.S.-U.K. a.m.-p.m. on-the-go.": "u.s.-u.k. a.m.-p.m. on-the-go",
+    "US$5 HK$ A$, aUS$ $5": "us$ 5 hk$ a$ aus $ $ 5",
+    "rock'n'roll drum 'n bass": "rock 'n' roll drum 'n bass",
+    "a..b a...b ab..c": "a. b a. b ab c",
+    "wanna-be cannot's gonna've cannot.x cannot": "wanna-be cannot 's gonna 've cannot.x can not",
+    "'tis 'twas-x 'tisn't 'tisx": "'t is 't was-x 't is n't 't isx",
+    "100km/h a/b/c/d 1/2-inch 3-1/2 x": "100km/h a/b/c / d 1/2-inch 3-1/2 x",
+    "S&P500 AT&amp;T A+B M&Ms": "s&p 500 at&t a+b m&m s",
+    "it&#39;s it&apos;s &AMP; &mdash; x": "it &#39; s it 's & x",
+    "-LRB- -rsb- x": "-lrb- -rsb- x",
+    "^_^ (^_^) :'( :-[ >:) x": "^_^ -lrb-^_^-rrb- :'-lrb- :-[ >:-rrb- x",
+    "well\u2010known well\u2011known well\u2012known": "well\u2010known well\u2011known well known",
+    "ma\u0308dchen a\u0308-b a-e\u0308 5\u0308": "ma\u0308dchen a\u0308 b a-e \u0308 5 \u0308",
+    "call (555) 555 1234 or 2014 2015 2016": "call -lrb-555-rrb-\u00a0555\u00a01234 or 2014\u00a02015\u00a02016",
+    "www.foo-bar.com youtube.com/watch?v=3, 3.jpg 3.com": "www.foo-bar.com youtube.com/watch?v=3 3.jpg 3 com",
+    "j'ai c'est I're Y's d'x": "j' ai c'est i 're y 's d' x",
     "...": "",
     "": "",
+}
+
+
+LONG = """
+    adj ariz assn assoc asst atty attys bancorp bldg blvd brig bros calif capt cmdr colo comdr conn corp elec govs insp
+    intl invt kans lieut mass messrs mich minn miss mlle mont msgr natl okla penn ppte ppty pres prof profs ptes ptys
+    reps sens sept supt supts tenn thurs tues univ wash wisc dept approx dist prop figs vols gens hosp mount inch feet
+"""
+
+# Whether the point of "on Lane S." stays, by the text after it.
+AFTER = {
+    "A dog": False,
+    "THERE is": False,
+    "An x": False,
+    "AN x": False,
+    "Mr. X": False,
+    "Additionally x": False,
+    "The\tx": False,
+    "<b> x": False,
+    "It's": True,
+    "There's a": True,
+    "They'll": True,
+    "A. B": True,
+    "The, x": True,
+    "Mr X": True,
+    "Mrs. X": True,
+    "the x": True,
+    "two": True,
+    "Zebras": True,
+    '"The x': True,
+    "<b>x": True,
 }
 
 
@@ -50,7 +104,18 @@ def test_texts_are_cut_so(text: str) -> None:
 
 
 def test_the_next_text_decides_about_a_last_point() -> None:
-    assert tokenised(["on Lane S.", "A dog", "on Lane S.", "two"]) == ["on lane s", "a dog", "on lane s.", "two"]
+    for after, kept in AFTER.items():
+        assert tokenised(["on Lane S.", after])[0] == f"on lane s{'.' if kept else ''}", after
+        assert tokenised(["on Lane S.", "", " ", after])[0] == f"on lane s{'.' if kept else ''}", after
+    assert tokenised(["x Nos.", "5 dogs", "x Nos.", "dogs"])[::2] == ["x nos.", "x nos"]
+    assert tokenised(["on Lane S."]) == ["on lane s."]
+
+
+def test_abbreviations_keep_their_point_and_other_words_do_not() -> None:
+    words = ["Prof", "ARIZ", "capt", "Messrs", "bancorp", "Az", "mfg"]
+    assert tokenised([f"{word}. x" for word in words]) == [f"{word.lower()}. x" for word in words]
+    words = ["vol", "approx", "az", "mass", "MFG", "Pty".upper(), "Zebr"]
+    assert tokenised([f"{word}. x" for word in words]) == [f"{word.lower()} x" for word in words]
 
 
 @given(st.lists(st.text(alphabet="aB.' -,\"\n1", max_size=12), max_size=4))
@@ -76,8 +141,18 @@ def test_all_captions_are_cut_as_by_the_official_program() -> None:
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="the official tokeniser needs Java")
-def test_the_texts_by_hand_are_what_the_official_program_makes() -> None:
+def test_the_official_program_makes_the_same_of_texts_by_hand_and_of_every_short_word_with_a_point() -> None:
     program: Any = pytest.importorskip("pycocoevalcap.tokenizer.ptbtokenizer", reason="pycocoevalcap is not installed")
-    texts = [text for text in CUT if text]
+    words = [
+        "".join(some) for n in (2, 3) for some in itertools.product(string.ascii_lowercase, repeat=n)
+    ] + LONG.split()
+    cases = [change(word) for word in words for change in (str.lower, str.capitalize, str.upper)]
+    lines = [
+        " ".join(f"x {word}. q" for word in some) for some in (cases[i : i + 20] for i in range(0, len(cases), 20))
+    ]
+    texts = [text for text in CUT if text] + [text for after in AFTER for text in ("on Lane S.", "", after)] + lines
+    texts += ["x Nos.", "5 dogs", "x Nos.", "dogs"]
     cut = program.PTBTokenizer().tokenize({i: [{"caption": text}] for i, text in enumerate(texts)})
-    assert {text: cut[i][0] for i, text in enumerate(texts)} == {text: CUT[text] for text in texts}
+    found = dict(zip(texts, tokenised(texts), strict=True))
+    assert [line[0] for line in cut.values()] == tokenised(texts)
+    assert {text: found[text] for text in CUT if text} == {text: line for text, line in CUT.items() if text}
