@@ -25,6 +25,13 @@ ANNOTATIONS = {
         for name, answer in ((1, "dog"), (2, "two cats"))
     ]
 }
+QUESTION = {
+    "question_id": "x",
+    "direct_answers": ["dog"] * 3,
+    "choices": ["a"],
+    "correct_choice_idx": 0,
+    "difficult_direct_answer": False,
+}
 LINES: dict[str, tuple[list[Any], list[Any]]] = {
     "calibration": ([{"id": 1, "label": "x", "confidence": 0.5}], [{"id": 1, "label": "x"}]),
     "classification": ([{"id": 1, "label": "x"}], [{"id": 1, "label": "x"}]),
@@ -65,13 +72,9 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(ravlm: Ravlm, vqa: 
     found = ravlm(*vqa, "--json", tmp_path / "scores.json")
     assert found.code == 2
     assert found.out == ""
-    for part in (
-        "wrong form: 1 (record 4",
-        "lack: 1 (9)",
-        "more than one prediction: 1 (1)",
-        "without a prediction: 1 (2)",
-    ):
+    for part in ("wrong form: 1 (record 4", "lack: 1 (9)", "more than one prediction: 1 (1)"):
         assert part in found.err
+    assert "without a prediction" not in found.err, "that of question 2 is of the wrong form"
     assert not (tmp_path / "scores.json").exists()
     lenient = ("--unknown", "skip", "--duplicates", "first", "--missing", "zero", "--invalid", "skip")
     found = ravlm(*vqa, *lenient, "--json", tmp_path / "scores.json")
@@ -79,6 +82,46 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(ravlm: Ravlm, vqa: 
     assert found.err.count("note: ") == 4
     written = json.loads((tmp_path / "scores.json").read_text())
     assert (written["per_question"], len(written["notes"])) == ({"1": 1.0, "2": 0.0}, 4)
+
+
+@pytest.mark.parametrize("name", ["p.json", "r.json", "link.json"])
+def test_no_input_is_written_over(ravlm: Ravlm, vqa: list[object], tmp_path: Path, name: str) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "p.json")
+    before = {file: (tmp_path / file).read_bytes() for file in ("p.json", "r.json")}
+    found = ravlm(*vqa, "--json", tmp_path / name)
+    assert (found.code, "is read by this very command" in found.err) == (2, True)
+    assert {file: (tmp_path / file).read_bytes() for file in before} == before
+
+
+def test_half_of_a_character_is_refused(ravlm: Ravlm, tmp_path: Path) -> None:
+    files = ("--predictions", tmp_path / "p", "--references", tmp_path / "r", "--json", tmp_path / "j")
+    for name in "pr":
+        (tmp_path / name).write_text('{"id": "\\ud800", "label": "x"}')
+    found = ravlm("score", "classification", *files)
+    assert (found.code, "half of a character" in found.err) == (2, True)
+    (tmp_path / "p").write_text('{"\\ud800": {"direct_answer": "x"}}')
+    (tmp_path / "r").write_text("[]")
+    found = ravlm("score", "aokvqa", *files)
+    assert (found.code, "is not JSON" in found.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("measure", "predictions", "references"),
+    [
+        ("retrieval", "q Q0 a 1 1.0 x\n", "q 0 a 0\n"),
+        ("classification", '{"id": 1}', '{"id": 1, "label": "x"}'),
+        ("aokvqa", '{"x": {}}', json.dumps([QUESTION])),
+    ],
+)
+def test_where_nothing_is_scored_nothing_is_written(
+    ravlm: Ravlm, tmp_path: Path, measure: str, predictions: str, references: str
+) -> None:
+    (tmp_path / "p").write_text(predictions)
+    (tmp_path / "r").write_text(references)
+    words = ("--predictions", tmp_path / "p", "--references", tmp_path / "r", "--json", tmp_path / "j")
+    found = ravlm("score", measure, *words, "--invalid", "skip", "--missing", "skip")
+    assert (found.code, found.out, "Nothing was scored" in found.err) == (2, "", True), found.err
+    assert not (tmp_path / "j").exists()
 
 
 @pytest.mark.parametrize(
@@ -131,8 +174,7 @@ def test_retrieval_infoseek_and_aokvqa(ravlm: Ravlm, tmp_path: Path) -> None:
     assert "unseen_entity_score: score" in found.out
     assert "note: no question is scored for unseen_question_score" in found.err
     (tmp_path / "p").write_text('{"x": {"direct_answer": "dog"}}')
-    asked = {"question_id": "x", "direct_answers": ["dog"] * 3, "choices": ["a"], "correct_choice_idx": 0}
-    (tmp_path / "r").write_text(json.dumps([asked | {"difficult_direct_answer": False}]))
+    (tmp_path / "r").write_text(json.dumps([QUESTION]))
     found = ravlm("score", "aokvqa", "--predictions", tmp_path / "p", "--references", tmp_path / "r")
     assert ["direct_answer_accuracy", "100.0000"] in [line.split() for line in found.out.splitlines()]
 
@@ -144,7 +186,8 @@ def test_captions_with_and_without_meteor(ravlm: Ravlm, tmp_path: Path, monkeypa
     found = ravlm(*words, "--no-meteor")
     assert (found.code, "ROUGE_L" in found.out, "METEOR" in found.out + found.err) == (0, True, False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert "METEOR is left out: its program needs Java" in ravlm(*words).err
+    assert "METEOR is left out: its program needs Java" in ravlm(*words, "--json", tmp_path / "j").err
+    assert "METEOR is left out" in json.loads((tmp_path / "j").read_text())["notes"][0]
 
 
 def test_encyclopedic_vqa_exactly_and_by_bem(ravlm: Ravlm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -94,7 +95,7 @@ def score(
     Predictions that don't fit the references are counted, named and refused unless told otherwise; nothing is written
     then.
     """
-    from ravlm.errors import UnknownChoice
+    from ravlm.errors import DatasetError, UnknownChoice
     from ravlm.evaluation.official.pairing import Leniency
     from ravlm.safe.files import check_writable, write_text_atomic
 
@@ -112,9 +113,16 @@ def score(
     _check_options(measure, given)
     if json_file is not None:
         check_writable(json_file)
-    scorer = _scorer(measure, given, references)
+        _check_no_input(json_file, [file for file in (predictions, references, question_types) if file is not None])
+    scorer, notes = _scorer(measure, given, references)
     leniency = Leniency(missing=missing, unknown=unknown, duplicates=duplicates, invalid=invalid)
     found = scorer(predictions, references, leniency=leniency)
+    if not found.per_question:
+        raise DatasetError(
+            f"Nothing was scored: of {predictions} and {references} no question is left that has both an answer and "
+            "what is right. Give files that belong together, or let less pass."
+        )
+    found = replace(found, notes=(*notes, *found.notes))
     if json_file is not None:
         about = {"measure": measure} | ({"mode": mode or "official"} if measure == "vqa" else {})
         write_text_atomic(json_file, json.dumps(about | found.as_json(), ensure_ascii=False, indent=1) + "\n")
@@ -123,6 +131,14 @@ def score(
     _tell(found)
     if json_file is not None:
         say(f"\nWrote {json_file}.")
+
+
+def _check_no_input(json_file: Path, inputs: list[Path]) -> None:
+    from ravlm.errors import PathError
+
+    for file in inputs:
+        if json_file.exists() and file.exists() and json_file.samefile(file):
+            raise PathError(f"{json_file} is read by this very command, and --json would write over it. Give another.")
 
 
 def _check_options(measure: str, given: dict[str, Any]) -> None:
@@ -143,8 +159,14 @@ def _check_options(measure: str, given: dict[str, Any]) -> None:
         raise ConfigError("CLIPScore needs both a model and pictures. Give --clip and --images, or neither.")
 
 
-def _scorer(measure: str, given: dict[str, Any], references: Path) -> "Callable[..., Scored]":
-    """The function that scores files by the measure, its own options given."""
+def _scorer(measure: str, given: dict[str, Any], references: Path) -> "tuple[Callable[..., Scored], tuple[str, ...]]":
+    """The function that scores files by the measure, its own options given; and what it leaves out, a note each."""
+    if measure == "caption":
+        return _caption(given, references)
+    return _scorer_of_answers(measure, given), ()
+
+
+def _scorer_of_answers(measure: str, given: dict[str, Any]) -> "Callable[..., Scored]":
     from ravlm.evaluation.official import plain
 
     if measure == "vqa":
@@ -161,8 +183,6 @@ def _scorer(measure: str, given: dict[str, Any], references: Path) -> "Callable[
         return partial(score_infoseek_files, question_types=given["--question-types"])
     if measure == "evqa":
         return _evqa(given["--bem"])
-    if measure == "caption":
-        return _caption(given, references)
     found: dict[str, Callable[..., Scored]] = {
         "retrieval": plain.score_retrieval_files,
         "calibration": plain.score_calibration_files,
@@ -185,13 +205,11 @@ def _evqa(bem: str | None) -> "Callable[..., Scored]":
     return partial(score_evqa_files, bem=Bem.from_pretrained(bem))
 
 
-def _caption(given: dict[str, Any], references: Path) -> "Callable[..., Scored]":
+def _caption(given: dict[str, Any], references: Path) -> "tuple[Callable[..., Scored], tuple[str, ...]]":
     from ravlm.evaluation.official.caption import score_caption_files
     from ravlm.evaluation.official.meteor import why_no_meteor
 
     why = None if given["--no-meteor"] else why_no_meteor()
-    if why is not None:
-        warn(f"note: {why}")
     scorer = None
     if given["--clip"] is not None:
         from ravlm.cli.extras import require_models
@@ -200,7 +218,8 @@ def _caption(given: dict[str, Any], references: Path) -> "Callable[..., Scored]"
         from ravlm.evaluation.official.clip_score import ClipScorer, pictures_in
 
         scorer = ClipScorer.from_pretrained(given["--clip"], pictures_in(given["--images"], references))
-    return partial(score_caption_files, with_meteor=why is None and not given["--no-meteor"], clip=scorer)
+    with_meteor = why is None and not given["--no-meteor"]
+    return partial(score_caption_files, with_meteor=with_meteor, clip=scorer), () if why is None else (why,)
 
 
 def _tell(found: "Scored") -> None:

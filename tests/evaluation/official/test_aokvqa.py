@@ -76,6 +76,16 @@ def test_what_lacks_one_kind_is_wrong_in_it_and_told(tmp_path: Path) -> None:
     )
 
 
+def test_null_is_no_prediction_and_wrong_where_others_have_one(tmp_path: Path) -> None:
+    predictions = {"a": {"multiple_choice": None, "direct_answer": "dog"}, "b": {"multiple_choice": "cat"}}
+    found = score_aokvqa_files(*_files(tmp_path, predictions, [_question("a"), _question("b")]))
+    assert found.by_measure["multiple_choice"] == {"a": 0.0, "b": 1.0}
+    assert "questions without multiple_choice: 1 (a); scored as wrong" in found.notes
+    alone = {"a": {"multiple_choice": None, "direct_answer": "dog"}}
+    found = score_aokvqa_files(*_files(tmp_path, alone, [_question("a")]))
+    assert list(found.overall) == ["direct_answer_accuracy"]
+
+
 def test_missing_duplicate_and_unknown_ones_are_refused(tmp_path: Path) -> None:
     twice = '{"a": {"direct_answer": "x"}, "a": {"direct_answer": "y"}, "z": {"direct_answer": "x"}}'
     files = _files(tmp_path, twice, [_question("a"), _question("b")])
@@ -90,7 +100,6 @@ def test_missing_duplicate_and_unknown_ones_are_refused(tmp_path: Path) -> None:
     ("predictions", "question", "told"),
     [
         ({"a": "dog"}, {}, "found 'dog', expected an object"),
-        ({"a": {"multiple_choice": None}}, {}, "expected texts under"),
         ({"a": {"direct_answer": 5}}, {}, "expected texts under"),
         ({"a": {"direct_answer": "x"}}, {"correct_choice_idx": 4}, "field 'correct_choice_idx': found 4"),
         ({"a": {"direct_answer": "x"}}, {"difficult_direct_answer": "no"}, "found 'no', expected a boolean"),

@@ -61,6 +61,13 @@ def test_lists_match_by_half_of_what_both_name(reference: str, candidate: str, e
     assert exact_match("multi_answer", reference, candidate) is expected
 
 
+@pytest.mark.parametrize(("kind", "reference"), [("multi_answer", "the"), ("multi_answer", "&&"), ("automatic", "a.")])
+def test_a_reference_of_which_nothing_is_left_is_refused(kind: str, reference: str) -> None:
+    for candidate in ("", "x"):
+        with pytest.raises(ValueError, match="of which nothing is left"):
+            exact_match(kind, reference, candidate)
+
+
 def test_other_questions_compare_whole_texts() -> None:
     assert exact_match("2_hop", "a&&b", "A  & B") is False
     assert exact_match("templated", "The Red, Sea", "red sea")

@@ -64,10 +64,33 @@ def test_references_of_another_split_are_refused_whatever_is_let_pass(items: lis
 
 
 def test_ids_of_another_type_are_faults_but_keys_are_always_text() -> None:
-    with pytest.raises(DatasetError, match="id '2': the references have it as a number"):
+    with pytest.raises(DatasetError) as told:
         _pair([ALL[0], ("2", "x"), *ALL[2:]])
+    assert told.value.faults == [
+        "- predictions of the wrong form: 1 (id '2': the references have it as a number; write the ids as numbers). "
+        "--invalid skip leaves them out."
+    ]
     as_keys = [(str(name), value) for name, value in ALL]
     assert len(_pair(as_keys, keyed=True).predictions) == 8
+
+
+def test_a_question_whose_reference_is_left_out_is_not_unknown() -> None:
+    asked = Records(Path("r.json"), ASKED.items[1:], ["record 1: bad"], unfit=[1])
+    with pytest.raises(DatasetError) as told:
+        pair(Records(Path("p.json"), ALL), asked)
+    assert told.value.faults == ["- references of the wrong form: 1 (record 1: bad). --invalid skip leaves them out."]
+    found = pair(Records(Path("p.json"), ALL), asked, Leniency(invalid="skip"))
+    assert list(found.predictions) == [str(i) for i in range(2, 9)]
+    assert found.notes == ("references of the wrong form: 1 (record 1: bad); left out",)
+
+
+def test_a_prediction_of_the_wrong_form_is_told_once_and_missing_when_left_out() -> None:
+    said = Records(Path("p.json"), ALL[1:], ["record 1: bad"], unfit=[1])
+    with pytest.raises(DatasetError) as told:
+        pair(said, ASKED)
+    assert len(told.value.faults) == 1
+    with pytest.raises(DatasetError, match=r"without a prediction: 1 \(1\)"):
+        pair(said, ASKED, Leniency(invalid="skip"))
 
 
 def test_questions_that_stand_twice_in_the_references_are_refused() -> None:

@@ -71,10 +71,30 @@ def test_documents_that_stand_twice_are_named(tmp_path: Path) -> None:
 
 def test_labels_are_compared_as_they_are(tmp_path: Path) -> None:
     right = [{"id": i, "label": label} for i, label in enumerate(["cat", "cat", "cat", 1, True])]
-    said = [{"id": i, "label": label} for i, label in enumerate(["cat", "cat", "Cat", 1, 1])]
+    said = [{"id": i, "label": label} for i, label in enumerate(["cat", "cat", "Cat", 1, False])]
     found = score_classification_files(*_files(tmp_path, said, right))
     assert found.per_question == {"0": 1.0, "1": 1.0, "2": 0.0, "3": 1.0, "4": 0.0}
     assert found.overall == pytest.approx({"accuracy": 3 / 5, "macro_accuracy": (2 / 3 + 1 + 0) / 3})
+
+
+@pytest.mark.parametrize(("right", "said"), [("1", 1), (1, "1"), (True, 1), (0, False), ("true", True)])
+def test_labels_of_another_type_are_refused(tmp_path: Path, right: Any, said: Any) -> None:
+    for scorer in (score_classification_files, score_calibration_files):
+        lines = [{"id": "a", "label": said, "confidence": 0.5}, {"id": "b", "label": right, "confidence": 0.5}]
+        files = _files(tmp_path, lines, [{"id": name, "label": right} for name in "ab"])
+        told = f"wrong form: 1 (id 'a': found the label {said!r}, "
+        with pytest.raises(DatasetError, match=re.escape(told)) as error:
+            scorer(*files)
+        assert len(error.value.faults) == 1, "the same question is not told again as one without a prediction"
+        found = scorer(*files, leniency=Leniency(invalid="skip", missing="skip"))
+        assert found.per_question == {"b": 1.0}
+
+
+def test_large_errors_have_a_square_too(tmp_path: Path) -> None:
+    files = _files(tmp_path, [{"id": 1, "value": 1e300}], [{"id": 1, "value": -1e300}])
+    assert score_regression_files(*files).overall["RMSE"] == pytest.approx(2e300)
+    with pytest.raises(DatasetError, match=re.escape("found 1e+308, expected a number of at most 1e+300")):
+        score_regression_files(*_files(tmp_path, [{"id": 1, "value": 1e308}], [{"id": 1, "value": 1}]))
 
 
 def test_errors_of_numbers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ravlm.errors import DatasetError, FormatError, UnknownChoice
+from ravlm.errors import ConfigError, DatasetError, FormatError, UnknownChoice
 from ravlm.evaluation.official.pairing import Leniency
 from ravlm.evaluation.official.vqa import (
     MODES,
@@ -182,6 +182,23 @@ def test_soft_scores_take_the_normalised_prediction() -> None:
     assert [soft_accuracy(text, soft) for text in ("The pony-tail!", "a braid", "braid", "x")] == [1.0, 0.667, 0.0, 0.0]
 
 
+def test_several_commas_in_a_number_are_one_to_lmms_eval_alone() -> None:
+    answers = ["1,,000-x", "1,,000-x", "1,,000-x", "1,,000-x", "no"]
+    said = "1000x"
+    assert {mode: vqa_accuracy(said, answers, mode) > 0 for mode in ("official", "lmms-eval")} == {
+        "official": False,
+        "lmms-eval": True,
+    }
+    assert without_punctuation("1,,0-x", many_commas=True) == "10x"
+    assert without_punctuation("1,,0-x") == "1  0 x"
+
+
+def test_ok_vqa_of_lmms_eval_leaves_people_out_by_their_place() -> None:
+    answers, twins = ["dog", "dog", "dog", "cat"], ["x"] * 4
+    assert vqa_accuracy("dog", answers, "lmms-eval", twins) == pytest.approx(1 / 4)
+    assert vqa_accuracy("dog", answers, "lmms-eval-okvqa", twins) == pytest.approx((3 * 2 / 3 + 1) / 4)
+
+
 def test_overall_and_by_type() -> None:
     asked = {
         "1": VqaQuestion(("dog",) * 9 + ("cat",), "what", "other"),
@@ -228,6 +245,8 @@ def test_answers_with_scores_are_read(tmp_path: Path) -> None:
     found = score_vqa_files(*files)
     assert found.per_question == {"1": 0.667, "2": 1.0}
     assert "no mode applies" in found.notes[0]
+    with pytest.raises(ConfigError, match="no mode applies"):
+        score_vqa_files(*files, mode="substring")
 
 
 @pytest.mark.parametrize(
@@ -242,6 +261,12 @@ def test_answers_with_scores_are_read(tmp_path: Path) -> None:
         (None, [{"question_id": 1, "answers": []}], "question 1, field 'answers': found []"),
         (None, [{"question_id": 1, "answers": [{"answer": 3}]}], "field 'answer': found 3"),
         (None, [{"question_id": 1, "label": {"x": 2}}], "expected scores from 0 to 1"),
+        (
+            None,
+            [_annotation(1, "x", "x") | {"question_type": ["x"]}],
+            "field 'question_type': found ['x'], expected text",
+        ),
+        (None, [_annotation(1, "x", "x") | {"answer_type": 3}], "field 'answer_type': found 3, expected text"),
     ],
 )
 def test_records_of_the_wrong_form_are_named(tmp_path: Path, predictions: Any, annotations: Any, told: str) -> None:
@@ -255,7 +280,7 @@ def test_a_mode_and_a_file_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UnknownChoice, match="oficial"):
         vqa_accuracy("x", ["x"], "oficial")
     files = _written(tmp_path, {"a": 1}, [])
-    with pytest.raises(FormatError, match="expected a JSON list"):
+    with pytest.raises(FormatError, match=r"expected a JSON list .* found an object with the keys a"):
         score_vqa_files(*files)
     with pytest.raises(UnknownChoice):
         score_vqa_files(*files, mode="x", leniency=Leniency())

@@ -90,7 +90,7 @@ def score_aokvqa_files(predictions: Path, references: Path, *, leniency: Lenienc
     kind counts as wrong, where any question has it.
 
     Args:
-        predictions: `{id: {"direct_answer", "multiple_choice"}}`, either of them or both.
+        predictions: `{id: {"direct_answer", "multiple_choice"}}`, either of them or both; null is none.
         references: `[{"question_id", "direct_answers", "choices", "correct_choice_idx", "difficult_direct_answer"}]`.
         leniency: what is let pass.
 
@@ -105,17 +105,17 @@ def score_aokvqa_files(predictions: Path, references: Path, *, leniency: Lenienc
 
 def read_predictions(path: Path) -> Records[AokvqaAnswer]:
     """The predictions of a file. Errors: as `read_pairs`."""
-    return records(path, ((f"question {k!r}", (k, v)) for k, v in read_pairs(path)), _answer, keyed=True)
+    return records(path, ((f"question {k!r}", (k, v)) for k, v in read_pairs(path)), _answer, "question", keyed=True)
 
 
 def read_dataset(path: Path) -> Records[AokvqaQuestion]:
     """The questions of a split. Errors: as `listed`."""
-    return records(path, listed(path), _question)
+    return records(path, listed(path), _question, "question_id")
 
 
 def _answer(pair: tuple[str, Any]) -> tuple[Identifier, AokvqaAnswer]:
     name, value = pair
-    said = {kind: fields(value)[kind] for kind in (DIRECT, CHOICE) if kind in fields(value)}
+    said = {kind: fields(value)[kind] for kind in (DIRECT, CHOICE) if fields(value).get(kind) is not None}
     if not all(isinstance(one, str) for one in said.values()):
         raise ValueError(f"found {shown(value)}, expected texts under {DIRECT!r} and {CHOICE!r}")
     return name, AokvqaAnswer(**said)

@@ -121,20 +121,21 @@ def read_captions(path: Path) -> Records[str]:
     """The captions of a results file, or of an object of them. Errors: as `listed`."""
     if is_object(path):
         pairs = ((f"picture {key!r}", {"image_id": key, "caption": value}) for key, value in read_pairs(path))
-        return records(path, pairs, _caption, keyed=True)
-    return records(path, listed(path), _caption)
+        return records(path, pairs, _caption, "image_id", keyed=True)
+    return records(path, listed(path), _caption, "image_id")
 
 
 def read_references(path: Path) -> Records[list[str]]:
     """The captions of each picture of an annotations file, or of an object of them. Errors: as `listed`."""
     found = read_json(path)
     if isinstance(found, dict) and not isinstance(found.get("annotations"), list):
-        return records(path, ((f"picture {k!r}", (k, v)) for k, v in read_pairs(path)), _of_object, keyed=True)
-    single = records(path, listed(path, "annotations"), _caption)
+        pairs = ((f"picture {key!r}", (key, value)) for key, value in read_pairs(path))
+        return records(path, pairs, _of_object, "picture", keyed=True)
+    single = records(path, listed(path, "annotations"), _caption, "image_id")
     pictures: dict[Identifier, list[str]] = {}
     for name, caption in single.items:
         pictures.setdefault(name, []).append(caption)
-    return Records(path, list(pictures.items()), single.faults)
+    return Records(path, list(pictures.items()), single.faults, unfit=single.unfit)
 
 
 def _caption(record: Any) -> tuple[Identifier, str]:

@@ -45,7 +45,7 @@ def _score(
     said = [_vector(candidate.counts[n], weights[n], rarest) for n in range(LONGEST)]
     total = 0.0
     for one in right:
-        apart = max(0, len(candidate.words) - 1) - max(0, len(one.words) - 1)
+        apart = len(candidate.words) - len(one.words)
         alike = sum(_cosine(said[n], _vector(one.counts[n], weights[n], rarest)) for n in range(LONGEST))
         total += alike * exp(-(apart**2) / (2 * _SIGMA**2))
     return _SCALE * total / LONGEST / len(right)

@@ -86,10 +86,17 @@ def exact_match(question_type: str, reference: str, candidate: str) -> bool:
 
     >>> exact_match("automatic", "Two", "2."), exact_match("multi_answer", "red&&blue", "blue, green and red")
     (True, True)
+
+    Raises:
+        ValueError: nothing is left of the reference after `normalised`.
     """
-    if question_type != _LIST:
-        return normalised(reference) == normalised(candidate)
-    right, said = _members(reference.split(_AMONG)), list_members(candidate)
+    right: str | frozenset[str]
+    right = _members(reference.split(_AMONG)) if question_type == _LIST else normalised(reference)
+    if not right:
+        raise ValueError(f"found the reference {shown(reference)}, of which nothing is left after normalising")
+    if isinstance(right, str):
+        return right == normalised(candidate)
+    said = list_members(candidate)
     return len(right & said) / len(right | said) >= _ENOUGH
 
 
@@ -153,13 +160,13 @@ def score_evqa_files(
 
 def read_predictions(path: Path) -> Records[str]:
     """The candidates of a file. Errors: as `lined`."""
-    return records(path, lined(path), lambda r: (identifier(r, "id"), text(r, "candidate")))
+    return records(path, lined(path), lambda r: (identifier(r, "id"), text(r, "candidate")), "id")
 
 
 def read_references(path: Path) -> Records[EvqaQuestion]:
     """The questions of lines of JSON, or of a CSV as it is published. Errors: as `lined` and `rows`."""
     if path.suffix.lower() != ".csv":
-        return records(path, lined(path), lambda r: (identifier(r, "id"), _question(r, texts(r, "references"))))
+        return records(path, lined(path), lambda r: (identifier(r, "id"), _question(r, texts(r, "references"))), "id")
     table = [
         (place, {"id": str(i)} | row)
         for i, (place, row) in enumerate(rows(path, ("question", "answer", "question_type")))
@@ -168,7 +175,7 @@ def read_references(path: Path) -> Records[EvqaQuestion]:
     def of_row(row: dict[str, str]) -> tuple[Identifier, EvqaQuestion]:
         return row["id"], _question(row, row["answer"].split(_OR))
 
-    return records(path, table, of_row, keyed=True)
+    return records(path, table, of_row, "id", keyed=True)
 
 
 def _question(record: Any, references: Sequence[str]) -> EvqaQuestion:

@@ -13,6 +13,7 @@ from ravlm.evaluation.official.scored import Scored
 from ravlm.safe.jsonl import shown
 
 _DIGITS = 2  # the official scores are rounded to these before their harmonic mean is taken
+_ID = "data_id"
 _SMALLEST = 1e-12  # stands for a score of zero in it
 _TYPES = {"time": "score_time", "numerical": "score_num"}  # everything else is "score_string"
 QUESTIONS, ENTITIES = "unseen_question_score", "unseen_entity_score"
@@ -92,7 +93,7 @@ def score_infoseek_files(
 
 def read_predictions(path: Path) -> Records[str]:
     """The predictions of a file. Errors: as `lined`."""
-    return records(path, lined(path), lambda r: (identifier(r, "data_id"), text(r, "prediction")))
+    return records(path, lined(path), lambda r: (identifier(r, "data_id"), text(r, "prediction")), _ID)
 
 
 def read_question_types(path: Path) -> dict[str, str]:
@@ -102,7 +103,7 @@ def read_question_types(path: Path) -> dict[str, str]:
         PathError, FormatError: there is no such file.
         DatasetError: a line has no type.
     """
-    found = records(path, lined(path), lambda r: (identifier(r, "data_id"), text(r, "question_type")))
+    found = records(path, lined(path), lambda r: (identifier(r, "data_id"), text(r, "question_type")), _ID)
     if found.faults:
         raise DatasetError(f"{path} has {len(found.faults):,} lines of the wrong form:", found.faults[:5])
     return {str(name): kind for name, kind in found.items}
@@ -121,7 +122,7 @@ def read_references(path: Path, types: Mapping[str, str] | None) -> Records[Info
             return name, InfoseekQuestion(kind, split, answers=tuple(texts(record, "answer_eval")))
         return name, InfoseekQuestion(kind, split, range=_range(name, record.get("answer_eval")))
 
-    return records(path, lined(path), question)
+    return records(path, lined(path), question, _ID)
 
 
 def _range(name: Identifier, found: Any) -> Range:

@@ -60,16 +60,18 @@ def pair(predictions: Records[P], references: Records[R], leniency: Leniency = S
     faults.told("repeated", _repeated(references.items))
     mistyped = _mistyped(predictions, references)
     wrong = [*predictions.faults, *mistyped.values()]
+    lost = {str(name) for name in references.unfit}
     _decide(faults, notes, "invalid", wrong, leniency.invalid)
     _decide(faults, notes, "invalid references", references.faults, leniency.invalid)
     fit = [(str(name), value) for name, value in predictions.items if name not in mistyped]
-    strange = [name for name in dict.fromkeys(name for name, _ in fit) if name not in known]
+    strange = [name for name in dict.fromkeys(name for name, _ in fit) if name not in known and name not in lost]
     _decide(faults, notes, "unknown", strange, leniency.unknown)
     _decide(faults, notes, "duplicates", _repeated(fit), leniency.duplicates)
     if leniency.duplicates == "first":
         fit.reverse()
     found = {name: value for name, value in fit if name in known}
-    missing = [name for name in known if name not in found]
+    told = {str(name) for name in (*predictions.unfit, *mistyped)} if leniency.invalid == "refuse" else set()
+    missing = [name for name in known if name not in found and name not in told]
     if not found and (fit or not wrong):
         faults.nothing_in_common(fit, known)
     elif missing:
@@ -146,8 +148,9 @@ def _mistyped(predictions: Records[P], references: Records[R]) -> dict[Identifie
     if predictions.keyed or references.keyed:
         return {}
     types = {str(name): type(name) for name, _ in references.items}
+    said = {int: "a number; write the ids as numbers", str: "text; write the ids as text"}
     return {
-        name: f"id {name!r}: the references have it as {'a number' if types[str(name)] is int else 'text'}"
+        name: f"id {name!r}: the references have it as {said[types[str(name)]]}"
         for name, _ in predictions.items
         if types.get(str(name), type(name)) is not type(name)
     }

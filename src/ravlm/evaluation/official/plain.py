@@ -3,11 +3,11 @@
 The same functions work out the scores of `ravlm evaluate`; `docs/scoring.md` describes the files.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from math import sqrt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import hypot, sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ravlm.evaluation.calibration import area_under_risk_coverage, expected_calibration_error, reliability, selective
 from ravlm.evaluation.measures import macro_average, mean
@@ -22,6 +22,10 @@ from ravlm.safe.jsonl import shown
 RETRIEVAL = "nDCG@10"  # what stands for a query where one number has to
 
 Label = str | int | bool
+_TYPES = {str: "text", int: "a number", bool: "a boolean"}
+_LARGEST = 1e300  # of sums of larger ones no number is left
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,9 @@ def score_regression(right: Mapping[str, float], predicted: Mapping[str, float])
     """
     errors = {name: abs(predicted[name] - value) for name, value in right.items() if name in predicted}
     scores = {name: float(errors.get(name) == 0) for name in right}
-    squared = mean(error**2 for error in errors.values())
     overall = {
         "MAE": mean(errors.values()),
-        "RMSE": None if squared is None else sqrt(squared),
+        "RMSE": hypot(*errors.values()) / sqrt(len(errors)) if errors else None,
         "accuracy": mean(scores.values()),
         "n": len(errors),
     }
@@ -109,7 +112,9 @@ def score_retrieval_files(predictions: Path, references: Path, *, leniency: Leni
 
 def score_classification_files(predictions: Path, references: Path, *, leniency: Leniency = STRICT) -> Scored:
     """The scores of lines of `{"id", "label"}` by the same. Errors: as `lined`, `pair`."""
-    paired = pair(_read_labels(predictions), _read_labels(references), leniency)
+    right = _read_labels(references)
+    said = _of_one_type(_read_labels(predictions), right, lambda label: label)
+    paired = pair(said, right, leniency)
     return _noted(score_classification(paired.references, paired.predictions), paired.notes)
 
 
@@ -124,7 +129,9 @@ def score_calibration_files(predictions: Path, references: Path, *, leniency: Le
 
     `abstained` may be left out. Errors: as `lined`, `pair`.
     """
-    paired = pair(records(predictions, lined(predictions), _judged), _read_labels(references), leniency)
+    right = _read_labels(references)
+    said = _of_one_type(records(predictions, lined(predictions), _judged, "id"), right, lambda judged: judged.label)
+    paired = pair(said, right, leniency)
     return _noted(score_calibration(paired.references, paired.predictions), paired.notes)
 
 
@@ -151,11 +158,31 @@ def _read_qrels(path: Path) -> Records[dict[str, int]]:
 
 
 def _read_labels(path: Path) -> Records[Label]:
-    return records(path, lined(path), lambda record: (identifier(record, "id"), _label(record)))
+    return records(path, lined(path), lambda record: (identifier(record, "id"), _label(record)), "id")
 
 
 def _read_values(path: Path) -> Records[float]:
-    return records(path, lined(path), lambda record: (identifier(record, "id"), number(record, "value")))
+    return records(path, lined(path), lambda record: (identifier(record, "id"), _value(record)), "id")
+
+
+def _of_one_type(said: Records[P], right: Records[Label], label: Callable[[P], Label]) -> Records[P]:
+    """The predictions without those whose label is of another type than the right one: these are faults."""
+    types = {str(name): type(value) for name, value in right.items}
+    faults = {
+        name: f"id {name!r}: found the label {shown(label(value))}, {_TYPES[type(label(value))]}; the references have "
+        f"{_TYPES[types[str(name)]]}"
+        for name, value in said.items
+        if types.get(str(name), type(label(value))) is not type(label(value))
+    }
+    fit = [(name, value) for name, value in said.items if name not in faults]
+    return replace(said, items=fit, faults=[*said.faults, *faults.values()], unfit=[*said.unfit, *faults])
+
+
+def _value(record: Any) -> float:
+    found = number(record, "value")
+    if abs(found) > _LARGEST:
+        raise ValueError(f"field 'value': found {found}, expected a number of at most {_LARGEST:.0e}")
+    return found
 
 
 def _judged(record: Any) -> tuple[Identifier, Judged]:

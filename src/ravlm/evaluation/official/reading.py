@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -27,12 +27,14 @@ class Records(Generic[Value]):
         items: each record's id, as the file has it, and its value.
         faults: one line for each record that is of the wrong form.
         keyed: whether the ids are keys of a JSON object, which are always text.
+        unfit: the ids of records of the wrong form, as far as they have one.
     """
 
     path: Path
     items: Sequence[tuple[Identifier, Value]]
     faults: Sequence[str] = ()
     keyed: bool = False
+    unfit: Sequence[Identifier] = ()
 
 
 def read_json(path: Path) -> Any:
@@ -50,6 +52,7 @@ def read_json(path: Path) -> Any:
 
 def read_pairs(path: Path) -> list[tuple[str, Any]]:
     """The keys and values of a JSON object, those of equal keys too. Errors: as `read_json`."""
+    read_json(path)  # stricter than the reader below, which takes halves of characters
     last: list[tuple[str, Any]] = []
 
     def kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -77,12 +80,13 @@ def listed(path: Path, key: str | None = None) -> list[tuple[str, Any]]:
     Raises:
         PathError, FormatError: it is no such file.
     """
-    found = read_json(path)
+    found = whole = read_json(path)
     if key is not None and isinstance(found, dict):
         found = found.get(key)
     if not isinstance(found, list):
         where = f" or an object with a list {key!r}" if key else ""
-        raise FormatError(f"{path}: expected a JSON list{where}, found {shown(found)}. Check the file.")
+        there = f"an object with {named_keys(whole)}" if isinstance(whole, dict) else shown(found)
+        raise FormatError(f"{path}: expected a JSON list{where}, found {there}. Check the file.")
     return [(f"record {i}", value) for i, value in enumerate(found, 1)]
 
 
@@ -121,18 +125,40 @@ def records(
     path: Path,
     raw: Iterable[tuple[str, Any]],
     parse: Callable[[Any], tuple[Identifier, Value]],
+    key: str,
     *,
     keyed: bool = False,
 ) -> Records[Value]:
-    """What `parse` makes of each raw record; where it raises a `ValueError`, that is a fault of the record."""
+    """What `parse` makes of each raw record; where it raises a `ValueError`, that is a fault of the record.
+
+    Args:
+        path: the file.
+        raw: the records with their places; a pair is a key with its value.
+        parse: gives a record's id and its value.
+        key: the field that holds the id, or what the keys are; it tells whose a faulty record is.
+        keyed: see `Records`.
+    """
     items: list[tuple[Identifier, Value]] = []
     faults: list[str] = []
+    unfit: list[Identifier] = []
     for place, value in raw:
         try:
             items.append(parse(value))
         except ValueError as error:
             faults.append(f"{place}: {error}")
-    return Records(path, items, faults, keyed)
+            name = value[0] if isinstance(value, tuple) else value.get(key) if isinstance(value, dict) else None
+            if isinstance(name, int | str):
+                unfit.append(name)
+    return Records(path, items, faults, keyed, unfit)
+
+
+def named_keys(found: dict[str, Any]) -> str:
+    """The first keys of an object, for an error.
+
+    >>> named_keys({"a": 1, "b": 2})
+    'the keys a, b'
+    """
+    return f"the keys {', '.join(list(found)[:5])}{', ...' if len(found) > 5 else ''}" if found else "no keys"
 
 
 def fields(value: Any) -> dict[str, Any]:
@@ -157,6 +183,8 @@ def identifier(value: Any, *names: str) -> Identifier:
             found = value[name]
             if isinstance(found, bool) or not isinstance(found, int | str) or found == "":
                 raise ValueError(f"field {name!r}: found {shown(found)}, expected a whole number or text")
+            if isinstance(found, str) and any("\ud800" <= character <= "\udfff" for character in found):
+                raise ValueError(f"field {name!r}: found {shown(found)}, half of a character, which no file can hold")
             return found
     raise ValueError(f"found no field {names[0]!r} in {shown(value)}")
 
@@ -197,9 +225,13 @@ def texts(value: Any, name: str) -> list[str]:
     return found
 
 
-def unique_ids(items: Iterable[tuple[Identifier, Any]]) -> Iterator[str]:
-    """The ids as text, each once, in their order."""
-    return iter(dict.fromkeys(str(name) for name, _ in items))
+def text_or_none(value: Any, name: str) -> str | None:
+    """The text of a field, None where there is no such field, or null.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return None if fields(value).get(name) is None else text(value, name)
 
 
 def _wrong(value: dict[str, Any], name: str, expected: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ravlm.errors import UnknownChoice
+from ravlm.errors import ConfigError, UnknownChoice
 from ravlm.evaluation.measures import mean
 from ravlm.evaluation.official.pairing import STRICT, Leniency, pair
 from ravlm.evaluation.official.reading import (
@@ -21,6 +21,7 @@ from ravlm.evaluation.official.reading import (
     number,
     records,
     text,
+    text_or_none,
 )
 from ravlm.evaluation.official.scored import Scored
 from ravlm.evaluation.official.vqa_normalising import (
@@ -34,6 +35,8 @@ from ravlm.safe.jsonl import shown
 
 DIGITS = 6  # decimals of accuracies in percent; the official code's own default is 2
 _ENOUGH = 3  # people
+_ID = "question_id"
+_BY_PLACE = "lmms-eval-okvqa"  # leaves each person out by their place, whoever else is equal in everything
 
 Normalise = Callable[[str, Sequence[str]], tuple[str, list[str]]]
 
@@ -55,7 +58,8 @@ def _lmms_eval(prediction: str, answers: Sequence[str]) -> tuple[str, list[str]]
     said, flat = processed(prediction), [flattened(answer) for answer in answers]
     if len(set(flat)) == 1:
         return said, flat
-    return words_normalised(without_punctuation(said)), [normalised(answer) for answer in flat]
+    many = [words_normalised(without_punctuation(answer, many_commas=True)) for answer in flat]
+    return words_normalised(without_punctuation(said)), many
 
 
 def _lmms_eval_okvqa(prediction: str, answers: Sequence[str]) -> tuple[str, list[str]]:
@@ -71,7 +75,7 @@ MODES: Mapping[str, Normalise] = {
     "official": _official,
     "lavis": _lavis,
     "lmms-eval": _lmms_eval,
-    "lmms-eval-okvqa": _lmms_eval_okvqa,
+    _BY_PLACE: _lmms_eval_okvqa,
     "substring": _substring,
 }
 """What each variant makes of a prediction and the answers of people; `docs/scoring.md` says where each is used.
@@ -114,7 +118,7 @@ def vqa_accuracy(
         prediction: the answer to be judged.
         answers: those of people, one at least.
         mode: one of `MODES`.
-        identities: see `VqaQuestion`.
+        identities: see `VqaQuestion`; `lmms-eval-okvqa` does not ask for them.
 
     Raises:
         UnknownChoice: there is no such mode.
@@ -126,7 +130,9 @@ def vqa_accuracy(
     n = sum(given)
     if not n:
         return 0.0
-    people: list[Hashable] = list(zip(right, identities, strict=True)) if identities else list(range(len(right)))
+    people: list[Hashable] = list(range(len(right)))
+    if identities and mode != _BY_PLACE:
+        people = list(zip(right, identities, strict=True))
     own = dict.fromkeys(people, 0)  # how often each person's answer was given, itself included
     for p, g in zip(people, given, strict=True):
         own[p] += g
@@ -179,24 +185,30 @@ def score_vqa_files(
         PathError, FormatError: a file is missing, or of another format.
         DatasetError: predictions and questions don't belong together; see `pair`.
         UnknownChoice: there is no such mode.
+        ConfigError: a mode is named for answers with scores, to which none applies.
     """
     if mode not in MODES:
         raise UnknownChoice("mode", mode, list(MODES))
     paired = pair(read_results(predictions), read_annotations(references), leniency)
-    found = score_vqa(paired.references, paired.predictions, mode)
     soft = any(question.soft is not None for question in paired.references.values())
+    if soft and mode != "official":
+        raise ConfigError(
+            f"The mode {mode} was asked for, and {references} has answers with scores, to which no mode applies. Leave "
+            "the mode out, or give the annotations of people."
+        )
+    found = score_vqa(paired.references, paired.predictions, mode)
     notes = ("the references are answers with scores: no mode applies to them",) if soft else ()
     return Scored(found.overall, found.per_question, notes=paired.notes + notes)
 
 
 def read_results(path: Path) -> Records[str]:
     """The predictions of a results file. Errors: as `listed`."""
-    return records(path, listed(path, "results"), lambda r: (identifier(r, "question_id"), text(r, "answer")))
+    return records(path, listed(path, "results"), lambda r: (identifier(r, "question_id"), text(r, "answer")), _ID)
 
 
 def read_annotations(path: Path) -> Records[VqaQuestion]:
     """The questions of an annotations file. Errors: as `listed`."""
-    return records(path, listed(path, "annotations"), _question)
+    return records(path, listed(path, "annotations"), _question, _ID)
 
 
 def _question(record: Any) -> tuple[Identifier, VqaQuestion]:
@@ -214,8 +226,8 @@ def _question(record: Any) -> tuple[Identifier, VqaQuestion]:
     told_apart = len(set(others)) == len(others)
     return name, VqaQuestion(
         answers,
-        question_type=record.get("question_type"),
-        answer_type=record.get("answer_type"),
+        question_type=text_or_none(record, "question_type"),
+        answer_type=text_or_none(record, "answer_type"),
         identities=() if told_apart or len(others) < len(people) else tuple(others),
     )
 

@@ -38,22 +38,25 @@ def _contractions() -> Iterator[tuple[str, str]]:
 CONTRACTIONS = dict(_contractions())
 
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
+_COMMAS_IN_NUMBER = re.compile(r"\d,+\d")
 # The official pattern begins with `(?!<=\d)`, which was meant as a look-behind and is always true.
 _PERIOD = re.compile(r"\.(?!\d)")
 _MOST_PERIODS = int(re.UNICODE)  # the official code gives this flag, 32, where `sub` takes the number of replacements
 
 
 @lru_cache(maxsize=500_000)
-def without_punctuation(text: str) -> str:
+def without_punctuation(text: str, many_commas: bool = False) -> str:
     """The text without punctuation: a mark goes, or becomes a space where it stands between two characters.
 
     Whether it goes is asked of the whole text: one mark beside a space, and each such mark in it goes; a comma within a
     number, and all marks go. Periods go where no digit follows, 32 at most. Colons and apostrophes stay.
 
+    With `many_commas`, several commas one after the other are a comma within a number too, as in lmms-eval.
+
     >>> without_punctuation("black/white"), without_punctuation("black/ white/grey"), without_punctuation("1,000-ish")
     ('black white', 'black whitegrey', '1000ish')
     """
-    in_number = _COMMA_IN_NUMBER.search(text) is not None
+    in_number = (_COMMAS_IN_NUMBER if many_commas else _COMMA_IN_NUMBER).search(text) is not None
     kept = text
     for mark in PUNCTUATION:
         if mark in text:
