@@ -40,8 +40,8 @@ def told(report: PublishedReport) -> list[str]:
 
 
 SMALL = {
-    "train": {"questions": 3, "pictures": 2, "answers": 29},
-    "test": {"questions": 3, "pictures": 2, "answers": 29},
+    "train": {"questions": 3, "pictures": 2, "answers": 30},
+    "test": {"questions": 3, "pictures": 2, "answers": 30},
 }
 
 
@@ -56,7 +56,11 @@ def test_what_is_as_published(okvqa: Path, publish: Publish) -> None:
     report = check_published(okvqa, "okvqa")
     assert (report.faults, report.missing, report.unheld, report.subset) == ([], (0, 0), {}, [])
     assert Compared("", "pictures", 4, 4) in report.counts
-    assert [(c.found, c.published) for c in report.counts[:3]] == [(3, 3), (2, 2), (29, 29)]
+    assert [(c.found, c.published) for c in report.counts[:3]] == [
+        (3, 3),
+        (2, 2),
+        (30, 30),
+    ]  # an empty answer is one of the authors' too
 
 
 @pytest.mark.parametrize("what", ["questions", "pictures", "answers"])

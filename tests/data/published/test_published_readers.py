@@ -10,6 +10,7 @@ import authors_files as authors
 from ravlm.data.check import check
 from ravlm.data.dataset import Dataset
 from ravlm.data.published.write import write_published
+from ravlm.errors import DatasetError
 from ravlm.records import Example
 from small_dataset import lines_of
 
@@ -56,6 +57,7 @@ def test_questions_with_ten_annotators(
         "groups": [f"question_type:{kind}", "answer_type:other"],
     }
     assert [line["annotators"] for line in lines] == [[6, 3, 1], [10], [5, 4]]  # an empty answer is none
+    assert [line.get("meta") for line in lines] == [None, None, {"blank_answers": 1}]
     assert [len(dataset.split(split)) for split in splits] == [3, 3]
     assert list(dataset.knowledge()) == []
     assert dataset.card.name == name
@@ -171,6 +173,40 @@ def test_evqa_that_does_not_say_what_was_trained(make: Make, tmp_path: Path) -> 
         path.write_text(path.read_text().replace(",True", ",").replace(",False", ","))
     dataset = make("evqa", source)
     assert [e.groups[-1] for e in (*dataset.split("val"), *dataset.split("test"))] == ["seen", "unseen", "unseen"]
+
+
+def test_what_a_row_says_of_itself_counts_before_the_rows_of_train(make: Make, tmp_path: Path) -> None:
+    source = authors.evqa(tmp_path / "in")
+    for name in (
+        "val.csv",
+        "test.csv",
+    ):  # val is about an article of train and says no, test's first is not and says yes
+        text = (source / name).read_text()
+        turned = {"True": "False", "False": "TRUE"}
+        lines = [
+            ",".join([*line.split(",")[:-1], turned.get(line.split(",")[-1], line.split(",")[-1])])
+            for line in text.splitlines()
+        ]
+        (source / name).write_text("\n".join(lines) + "\n")
+    dataset = make("evqa", source)
+    assert [e.groups[-1] for e in (*dataset.split("val"), *dataset.split("test"))] == ["unseen", "seen", "seen"]
+
+
+def test_lists_of_inaturalist_are_found_beside_its_photos(make: Make, tmp_path: Path) -> None:
+    source = authors.evqa(tmp_path / "in")
+    photos = (source / "inat").rename(tmp_path / "photos")
+    write_published("evqa", source, tmp_path / "out", images=[photos])
+    assert len(list(Dataset.open(tmp_path / "out").split("train"))) == 2
+    for name in ("train.json", "val.json"):
+        (photos / name).unlink()
+    with pytest.raises(DatasetError, match=r"iNaturalist's train.json and val.json.*must lie below the folder of"):
+        write_published("evqa", source, tmp_path / "again", images=[photos])
+
+
+def test_of_tables_of_one_name_that_of_the_benchmark_is_read(make: Make, tmp_path: Path) -> None:
+    source = authors.evqa(tmp_path / "in")
+    (source / "landmarks" / "train.csv").write_text("id,url,landmark_id\n1,x,2\n")
+    assert len(list(make("evqa", source).split("train"))) == 2
 
 
 @pytest.mark.parametrize(("variant", "trained"), [("", "270"), ("split-1", "999"), ("split-4", "270")])

@@ -94,7 +94,7 @@ OKVQA: list[tuple[Spoil, str]] = [
     (edit(QUESTIONS, lambda v: v["questions"][0].update(question_id="x")), "field questions.0.question_id: found 'x'"),
     (edit(QUESTIONS, lambda v: v["questions"][0].update(question=" ")), "field 10005 question: found ''"),
     (
-        edit(ANNOTATIONS, lambda v: v["annotations"][0].update(answers=[{"answer": ""}])),
+        edit(ANNOTATIONS, lambda v: v["annotations"][0].update(answers=[])),
         "field 10005 answers: found []",
     ),
     (edit(ANNOTATIONS, lambda v: v["annotations"][0].update(answers=[{"raw": "x"}])), "annotations.0.answers.0"),

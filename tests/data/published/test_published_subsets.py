@@ -194,3 +194,33 @@ def test_a_picture_that_is_a_link_becomes_the_file(tmp_path: Path) -> None:
     dataset, _ = made("okvqa", source, tmp_path / "out")
     assert not dataset.image_path(dataset.split("train")[0].images[0]).is_symlink()
     assert check(dataset.folder) == []
+
+
+@pytest.mark.parametrize("name", ["okvqa", "aokvqa"])
+def test_a_question_with_blanks_alone_is_left_out_and_said_so(tmp_path: Path, name: str) -> None:
+    source = getattr(authors, {"okvqa": "vqa"}.get(name, name))(tmp_path / "in")
+    file = "mscoco_train2014_annotations.json" if name == "okvqa" else "aokvqa_v1p0_train.json"
+    value = authors.read_json(source / file)
+    if name == "okvqa":
+        value["annotations"][0]["answers"] = authors.ten({"": 9, " ": 1})
+    else:
+        value[0]["direct_answers"] = ["", " "]
+    authors.write_json(source / file, value)
+    left = {"okvqa": "10005", "aokvqa": "train0"}[name]
+    dataset, about = made(name, source, tmp_path / "out")
+    assert left not in ids(dataset, "train")
+    assert about.of["train"] == about.questions["train"] + 1
+    assert about.subset == [f"questions with an answer: 1 have blanks alone ({left})"]
+    assert "(subset: " in dataset.card.name
+    (tmp_path / "ids").write_text(f"{left}\n{ids(dataset, 'train')[0]}\n")
+    _, about = made(name, source, tmp_path / "part", kept=Kept(ids=tmp_path / "ids"))
+    assert sum(about.questions.values()) == 1
+
+
+def test_choices_need_no_direct_answers(tmp_path: Path) -> None:
+    source = authors.aokvqa(tmp_path / "in")
+    value = authors.read_json(source / "aokvqa_v1p0_train.json")
+    value[0]["direct_answers"] = [""]
+    authors.write_json(source / "aokvqa_v1p0_train.json", value)
+    _, about = made("aokvqa", source, tmp_path / "out", ask="choices")
+    assert about.subset == []

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field
 
 from ravlm.data.published.coco import other_names, photo_2017
-from ravlm.data.published.content import Content, Wanted, annotated, made
+from ravlm.data.published.content import Content, Wanted, annotated, blanks, made
 from ravlm.data.published.source import Authors, SourceFolder, only_once, read_list
 from ravlm.lines import ExampleLine
 from ravlm.safe.jsonl import Fault
@@ -36,11 +36,13 @@ def read_aokvqa(source: SourceFolder, wanted: Wanted) -> Content:
     """A-OKVQA's splits train and val, asked for direct answers or for one of four choices."""
     faults: list[Fault] = []
     files = {s: source.need(f"aokvqa_v1p0_{s}.json", f"A-OKVQA's questions of {s}") for s in wanted.splits}
-    splits = {split: _split(split, path, wanted.ask or ASKS[0], faults) for split, path in files.items()}
-    return Content(splits, faults, other_names=other_names)
+    unanswered: dict[str, list[str]] = {split: [] for split in files}
+    ask = wanted.ask or ASKS[0]
+    splits = {split: _split(split, path, ask, faults, unanswered[split]) for split, path in files.items()}
+    return Content(splits, faults, other_names=other_names, unanswered=unanswered)
 
 
-def _split(split: str, path: Path, ask: str, faults: list[Fault]) -> Iterator[ExampleLine]:
+def _split(split: str, path: Path, ask: str, faults: list[Fault], unanswered: list[str]) -> Iterator[ExampleLine]:
     before = len(faults)
     records = read_list(path, _Record, faults, f"A-OKVQA's list of questions of {split}")
     only_once((record.question_id for record in records), path.name, faults)
@@ -55,9 +57,13 @@ def _split(split: str, path: Path, ask: str, faults: list[Fault]) -> Iterator[Ex
         if ask == "choices":
             fields = {"kind": "choice", "choices": record.choices, "correct": record.correct_choice_idx}
             meta |= {"direct_answers": record.direct_answers}
+        elif not answers and record.direct_answers:
+            unanswered.append(record.question_id)
+            continue
         else:
             fields = {"kind": "answers", "answers": answers, "annotators": annotators}
             meta |= {"choices": record.choices, "correct_choice_idx": record.correct_choice_idx}
+            meta |= blanks(record.direct_answers)
         line = made(
             ExampleLine,
             faults,

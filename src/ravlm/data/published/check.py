@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ravlm.data.dataset import CARD, KNOWLEDGE, read_card
+from ravlm.data.published.content import BLANK
 from ravlm.data.published.facts import PUBLISHED, Facts
 from ravlm.data.published.held import Holding
 from ravlm.errors import PathError
@@ -126,7 +127,8 @@ class _Seen:
         """Count a line."""
         counts = self.splits.setdefault(split, Counter())
         counts["questions"] += 1
-        counts["answers"] += sum(line.annotators or ())
+        if line.annotators is not None:
+            counts["answers"] += sum(line.annotators) + line.meta.get(BLANK, 0)
         counts["captions"] += len(line.captions or ())
         for group in line.groups:
             counts[f"group:{group}"] += 1

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -11,6 +11,9 @@ from ravlm.lines import EntryLine, ExampleLine, Line
 from ravlm.safe.jsonl import Fault, shown
 
 Made = TypeVar("Made", bound=Line)
+
+BLANK = "blank_answers"
+"""The field of `meta` with the number of annotators who gave no answer: the authors' files count them."""
 
 OtherNames = Callable[[str], Sequence[str]]
 """From a picture's path, as the authors give it, to other names that its file goes by."""
@@ -35,6 +38,9 @@ class Content:
         asked: ids of the articles that examples name.
         other_names: what else a picture's file may be called.
         faults: where the lines' faults are told as they are made; to be looked at when a split is through.
+        unanswered: by split, the ids of questions to which annotators gave blanks alone: they are no examples. Told as
+            the lines are made.
+        hint: what else may help where pictures are missing.
     """
 
     splits: Mapping[str, Iterable[ExampleLine]]
@@ -42,6 +48,8 @@ class Content:
     entries: Iterable[EntryLine] | None = None
     asked: frozenset[str] = frozenset()
     other_names: OtherNames = no_other_names
+    unanswered: Mapping[str, list[str]] = field(default_factory=dict)
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,16 @@ def annotated(answers: Iterable[str]) -> tuple[list[str], list[int]]:
     counts = Counter(answer for answer in answers if answer.strip())
     ranked = sorted(counts.items(), key=lambda item: -item[1])  # stable: as they were given, within a number
     return [answer for answer, _ in ranked], [number for _, number in ranked]
+
+
+def blanks(answers: Iterable[str]) -> dict[str, int]:
+    """How many annotators left their answer empty, as examples hold it in `meta`; nothing where none did.
+
+    >>> blanks(["cat", "", " "]), blanks(["cat"])
+    ({'blank_answers': 2}, {})
+    """
+    number = sum(not answer.strip() for answer in answers)
+    return {BLANK: number} if number else {}
 
 
 def once(values: Iterable[str]) -> list[str]:

@@ -31,6 +31,10 @@ _NEEDED = (
     "encyclopedic_vqa_split",
 )
 _TYPES = ("templated", "automatic", "multi_answer", "2_hop")
+_HINT = (
+    "iNaturalist's train.json and val.json, which say which file an id is, were not found: they must lie below the "
+    "folder of the questions or below one given by --images. "
+)
 _LONGEST = 10_000_000  # characters of a cell
 
 Row = Mapping[str, str]
@@ -48,11 +52,13 @@ class _Images(Authors):
 def read_evqa(source: SourceFolder, wanted: Wanted) -> Content:
     """Encyclopedic-VQA's splits train, val and test."""
     faults: list[Fault] = []
-    files = {split: source.need(f"{split}.csv", f"Encyclopedic-VQA's questions of {split}") for split in wanted.splits}
+    files = {s: source.need(f"{s}.csv", f"Encyclopedic-VQA's questions of {s}", _NEEDED) for s in wanted.splits}
     rows = {split: list(_rows(path, split, faults)) for split, path in files.items()}
     asked = frozenset(url for some in rows.values() for row in some for url in _parts(row["wikipedia_url"]))
     trained = frozenset(u for row in rows.get("train", ()) for u in _parts(row["wikipedia_url"]))
-    names = _inaturalist(source, {i for some in rows.values() for row in some for i in _photos(row)})
+    photos = {i for some in rows.values() for row in some for i in _photos(row)}
+    names = _inaturalist(source, photos)
+    hint = _HINT if not names and any(photo.isdecimal() for photo in photos) else ""
     titles: dict[str, list[str]] = {}
     entries = None
     if wanted.articles:
@@ -62,7 +68,7 @@ def read_evqa(source: SourceFolder, wanted: Wanted) -> Content:
         split: _split(split, files[split], some, titles if wanted.articles else None, trained, faults)
         for split, some in rows.items()
     }
-    return Content(splits, faults, entries, asked, lambda path: names.get(path, ()))
+    return Content(splits, faults, entries, asked, lambda path: names.get(path, ()), hint=hint)
 
 
 def _rows(path: Path, split: str, faults: list[Fault]) -> Iterator[Row]:
@@ -105,7 +111,7 @@ def _photos(row: Row) -> list[str]:
 def _inaturalist(source: SourceFolder, wanted: set[str]) -> dict[str, Sequence[str]]:
     """By id, the file of a photo of iNaturalist, as far as its lists are there. Ids are counted over all its lists."""
     names: dict[str, Sequence[str]] = {}
-    for path in source.find("train.json", "val.json"):
+    for path in source.lists("train.json", "val.json"):
         read = read_whole(path, _Images, [], "")
         if read is not None:
             source.used.append(path)

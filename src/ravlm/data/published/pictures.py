@@ -50,13 +50,14 @@ class FoundPictures:
             return []
         return [place for place in map(self.place, images) if place is not None]
 
-    def refuse(self, folder: Path, questions: int, of: int) -> None:
+    def refuse(self, folder: Path, questions: int, of: int, hint: str = "") -> None:
         """Refuse missing pictures.
 
         Args:
             folder: the source, for the error.
             questions: that show them.
             of: questions in all.
+            hint: what else may help.
 
         Raises:
             DatasetError: some are missing.
@@ -68,9 +69,9 @@ class FoundPictures:
         shown = sum(place is not None for place in self._known.values())
         raise DatasetError(
             f"{folder} lacks {len(self.missing):,} of the pictures that are named ({shown:,} are there), which takes "
-            f"away {questions:,} of {of:,} questions. Unpack them below {folder}, or give their folder with --images; "
-            "or keep the questions whose pictures are there, as a declared subset (--pictures there), or the text "
-            "alone (--pictures none). Missing:",
+            f"away {questions:,} of {of:,} questions. {hint}Unpack them below {folder}, or give their folder with "
+            "--images; or keep the questions whose pictures are there, as a declared subset (--pictures there), or the "
+            "text alone (--pictures none). Missing:",
             [*few, *([f"... and {more:,} more"] if more else [])],
         )
 

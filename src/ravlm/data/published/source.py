@@ -39,6 +39,7 @@ class SourceFolder:
         self.folder = folder
         self.used: list[Path] = []
         self._files: dict[str, list[Path]] = {}
+        self._beside: dict[str, list[Path]] = {}
         self._pictures: dict[str, list[Path]] = {}
         self._stems: dict[str, list[Path]] = {}
         for root in (folder, *pictures):
@@ -49,8 +50,9 @@ class SourceFolder:
                 if path.suffix.lower() in _PICTURES:
                     self._pictures.setdefault(path.name, []).append(path)
                     self._stems.setdefault(path.stem, []).append(path)
-                elif root == folder:
-                    self._files.setdefault(path.name, []).append(path)
+                else:
+                    files = self._files if root == folder else self._beside
+                    files.setdefault(path.name, []).append(path)
 
     def has(self, *names: str) -> bool:
         """Whether there is a file of each of these names, compressed or not."""
@@ -60,12 +62,19 @@ class SourceFolder:
         """All files of these names, sorted."""
         return sorted(path for name in names for path in self._files.get(name, ()))
 
-    def need(self, name: str, what: str) -> Path:
+    def lists(self, *names: str) -> list[Path]:
+        """All files of these names in any of the folders, those of pictures too; each once, sorted."""
+        beside = [path for name in names for path in self._beside.get(name, ())]
+        found = {path.resolve(): path for path in (*beside, *self.find(*names))}
+        return sorted(found.values())
+
+    def need(self, name: str, what: str, columns: Sequence[str] = ()) -> Path:
         """The one file of this name, compressed or not; it is noted as used.
 
         Args:
             name: as the authors give it.
             what: what it holds, for the error.
+            columns: of several tables of this name, those with these columns are looked at alone.
 
         Raises:
             PathError: there is none.
@@ -79,6 +88,8 @@ class SourceFolder:
                 f"{there[:300] or 'none of JSON, CSV or text'}. Put it there, unpacked, or give another "
                 "folder; where only some splits are wanted (--split), the files of others are not needed."
             )
+        if len(found) > 1 and columns:
+            found = [path for path in found if _has_columns(path, columns)] or found
         if not all(filecmp.cmp(found[0], other, shallow=False) for other in found[1:]):
             places = ", ".join(str(path.relative_to(self.folder)) for path in found)
             raise DatasetError(
@@ -106,6 +117,12 @@ class SourceFolder:
     def pictures(self, folder: Path) -> list[Path]:
         """The pictures below a folder, sorted."""
         return sorted(path for paths in self._pictures.values() for path in paths if path.is_relative_to(folder))
+
+
+def _has_columns(path: Path, columns: Sequence[str]) -> bool:
+    with open_stream(path) as (_, stream):
+        first = next(bounded_lines(stream), None) or b""
+    return set(columns) <= {name.strip().strip('"') for name in first.decode("utf-8", "replace").split(",")}
 
 
 def _walk(root: Path) -> Iterator[Path]:

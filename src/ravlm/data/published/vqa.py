@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from ravlm.data.published.coco import other_names, photo_2014
-from ravlm.data.published.content import Content, Wanted, annotated, made
+from ravlm.data.published.content import BLANK, Content, Wanted, annotated, blanks, made
 from ravlm.data.published.source import Authors, SourceFolder, only_once, read_list, read_whole
 from ravlm.lines import ExampleLine
 from ravlm.safe.jsonl import Fault
@@ -94,12 +94,13 @@ def _read(name: str, source: SourceFolder, wanted: Wanted) -> Content:
             source.need(_SOFT[split] if soft else answers, f"their answers: {_NAMED[name]}'s {part}"),
             soft,
         )
-    splits = {split: _split(name, split, *paths, faults) for split, paths in files.items()}
-    return Content(splits, faults, other_names=other_names)
+    unanswered: dict[str, list[str]] = {split: [] for split in files}
+    splits = {s: _split(name, s, *paths, faults, unanswered[s]) for s, paths in files.items()}
+    return Content(splits, faults, other_names=other_names, unanswered=unanswered)
 
 
 def _split(
-    name: str, split: str, questions: Path, answers: Path, soft: bool, faults: list[Fault]
+    name: str, split: str, questions: Path, answers: Path, soft: bool, faults: list[Fault], unanswered: list[str]
 ) -> Iterator[ExampleLine]:
     """The examples of a split, in the order of the questions; nothing is given where the files don't fit."""
     part, before = PARTS[name][split], len(faults)
@@ -115,6 +116,10 @@ def _split(
     if len(faults) > before:
         return
     for question in read.questions:
+        fields = about[question.question_id][1]
+        if not fields["answers"] and BLANK in fields.get("meta", ()):
+            unanswered.append(str(question.question_id))
+            continue
         line = made(
             ExampleLine,
             faults,
@@ -123,7 +128,7 @@ def _split(
             images=[photo_2014(part, question.image_id)],
             question=question.question.strip(),
             kind="answers",
-            **about[question.question_id][1],
+            **fields,
         )
         if line is not None:
             yield line
@@ -141,11 +146,13 @@ def _annotated(name: str, part: str, path: Path, faults: list[Fault]) -> dict[in
         answers, annotators = annotated(annotation.answers)
         kind = read.question_types.get(annotation.question_type, annotation.question_type)
         groups = {"question_type": kind, "answer_type": annotation.answer_type}
-        fields = {
+        fields: dict[str, Any] = {
             "answers": answers,
             "annotators": annotators,
             "groups": [f"{group}:{value}" for group, value in groups.items() if value],
         }
+        if meta := blanks(annotation.answers):
+            fields["meta"] = meta
         found[annotation.question_id] = annotation.image_id, fields
     return found
 

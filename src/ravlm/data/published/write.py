@@ -154,7 +154,8 @@ class _Writer:
                 f"({few}). Give the ids of the benchmark's own questions, one a line."
             )
         if self._kept.pictures == "all":
-            self.pictures.refuse(self._source, self._lost, sum(self._questions.values()) + self._lost)
+            of = sum(self._questions.values()) + self._lost
+            self.pictures.refuse(self._source, self._lost, of, self._content.hint)
         if not any(self._questions.values()):
             raise DatasetError(
                 f"None of the {sum(self._of.values()):,} questions in {self._source} would be kept: "
@@ -178,6 +179,10 @@ class _Writer:
             yield f"splits: {', '.join(self._questions)}, without {', '.join(left)}"
         if self._kept.ids is not None:
             yield f"{len(self._ids or ()):,} ids named in {self._kept.ids.name}"
+        unanswered = [name for some in self._content.unanswered.values() for name in some]
+        if unanswered:
+            few = ", ".join(unanswered[:3]) + (", ..." if len(unanswered) > 3 else "")
+            yield f"questions with an answer: {len(unanswered):,} have blanks alone ({few})"
         if self.pictures.missing:
             yield f"pictures that are there: {len(self.pictures.missing):,} are missing"
         if self._kept.pictures == "none":
@@ -203,6 +208,10 @@ class _Writer:
             self._questions[split] += 1
             entries = [entry for entry in line.entries if entry in known]
             yield line.model_copy(update={"images": images, "entries": entries})
+        for name in self._content.unanswered.get(split, ()):
+            self._of[split] += 1
+            if self._ids is not None and name in self._ids:
+                self._ids[name] = True
 
     def _pictured(self, entry: EntryLine) -> EntryLine:
         return entry.model_copy(update={"images": self.pictures.of(entry.images)})
