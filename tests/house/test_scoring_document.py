@@ -46,6 +46,11 @@ LINES: dict[str, list[Any]] = {
     "right-values.jsonl": [{"id": 1, "value": 3}],
 }
 OTHERS = {
+    "run/answers/retrieved.jsonl": '{"id": "1", "answer": "dog", "confidence": 1.0, "abstained": false}\n',
+    "evqa-run/answers/retrieved.jsonl": "\n".join(
+        json.dumps({"id": f"evqa_test_{name}", "answer": answer})
+        for name, answer in (("0_0", "Rome"), ("0_1", "Paris"), ("1_0", "red"))
+    ),
     "test.csv": "question,answer,question_type\nWhere?,Rome|Roma,automatic\nWhich?,red&&blue,multi_answer\n",
     "run.trec": "q Q0 a 1 1.0 tag\n",
     "qrels.txt": "q 0 a 1\n",
@@ -61,6 +66,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, lines in LINES.items():
         (tmp_path / name).write_text("\n".join(map(json.dumps, lines)))
     for name, text in OTHERS.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "val2017").mkdir()
     monkeypatch.setattr(bem.Bem, "from_pretrained", lambda source: lambda asked: [0.9] * len(asked))
@@ -70,6 +76,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_commands_run(files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    examples()
     shown = [c for c in commands(TEXT, "docs/scoring.md") if c.words[0] == "ravlm"]
     assert {c.words[2] for c in shown} == set(verb.MEASURES)
     for command in shown:
@@ -84,12 +91,20 @@ def test_the_examples_of_the_help_are_words_of_the_command_line() -> None:
     assert options <= set(re.findall(r"--[\w-]+", TEXT))
 
 
-def test_the_examples_are_so() -> None:
+def examples() -> int:
+    """Run what the document shows of Python, where the files that it names lie; how many examples there are."""
     found = doctest.DocTestParser().get_doctest(
         "\n".join(re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)), {}, "scoring.md", None, 0
     )
-    assert len(found.examples) >= 15
     assert doctest.DocTestRunner().run(found).failed == 0
+    return len(found.examples)
+
+
+def test_the_examples_are_so(files: Path) -> None:
+    assert examples() >= 20
+    assert json.loads((files / "run-results.json").read_text()) == [{"question_id": 1, "answer": "dog"}]
+    lines = (files / "evqa-run-predictions.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"id": "0", "candidate": "Rome"}, {"id": "1", "candidate": "red"}]
 
 
 def test_every_mode_option_and_measure_is_told() -> None:
