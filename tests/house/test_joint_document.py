@@ -64,5 +64,9 @@ def test_what_is_said_of_joint_training_follows_from_its_figures() -> None:
         seen, unseen = (found["grocery"][arm][group]["better"]["value"] for group in ("seen", "unseen"))
         assert seen < -unseen
     assert [side("grocery", "joint", "seen", name) for name in names] == [1, 1]
+    for group in ("seen", "unseen"):
+        assert side("flags", "joint-eye-still", group, "better") == 0
+        assert found["flags"]["joint-eye-still"][group]["R@1 better"]["value"] == 0.0
+    assert found["flags"]["joint-eye-still"]["seeds"] == ["0"]
     known, unknown = (found["flags"][arm]["unseen"]["R@1"] for arm in ("joint", "joint-without-gold"))
     assert unknown < known
