@@ -94,7 +94,7 @@ def test_the_examples_of_the_help_are_words_of_the_command_line() -> None:
 def examples() -> int:
     """Run what the document shows of Python, where the files that it names lie; how many examples there are."""
     found = doctest.DocTestParser().get_doctest(
-        "\n".join(re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)), {}, "scoring.md", None, 0
+        "\n".join(re.findall(r"^```pycon\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)), {}, "scoring.md", None, 0
     )
     assert doctest.DocTestRunner().run(found).failed == 0
     return len(found.examples)
