@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ravlm.cli.console import duration, emit_json, say, warn
-from ravlm.cli.train import STOPPED, device_and_precision, has_checkpoint, tell_how_to_go_on, watched
+from ravlm.cli.train import STOPPED, device_and_precision, tell_how_to_go_on, watched
 
 if TYPE_CHECKING:
     from ravlm.training.pretrain.config import PretrainRunConfig
@@ -25,8 +25,8 @@ def pretrain(
     as_json: bool,
 ) -> None:
     """Pre-train what the configuration names, in one process. Of the options in `unused`, pre-training takes none."""
-    from ravlm.errors import ConfigError, RavlmError
-    from ravlm.safe.files import check_free, remove_folder
+    from ravlm.errors import ConfigError
+    from ravlm.safe.files import check_free
     from ravlm.training.pretrain.config import read_pretrain_config
     from ravlm.training.pretrain.run import pretrain as run
     from ravlm.training.processes import join_processes
@@ -55,10 +55,6 @@ def pretrain(
         given = {"": config, "--data": data, "--out": out, "--tensorboard": tensorboard, "--seed": seed}
         tell_how_to_go_on(out, given)
         raise typer.Exit(STOPPED) from None
-    except RavlmError:
-        if not resume and not has_checkpoint(out):
-            remove_folder(out)  # it was free, and what stands there now serves nothing
-        raise
     if as_json:
         about = {"device": device, "precision": precision, "seed": settings.training.seed}
         held_out = {"before": dict(trained.before), "after": dict(trained.after)}

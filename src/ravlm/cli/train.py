@@ -71,8 +71,7 @@ def train(
     Stopped at any time, it goes on with --resume to the same weights.
     """
     from ravlm.cli.extras import require_models
-    from ravlm.errors import RavlmError
-    from ravlm.safe.files import check_free, remove_folder
+    from ravlm.safe.files import check_free
 
     require_models()
     from ravlm.training.pretrain.config import pretrains
@@ -116,10 +115,6 @@ def train(
             places = {"": config, "--data": data, "--out": out, "--knowledge": knowledge, "--from": start}
             tell_how_to_go_on(out, places | {"--cache": cache, "--tensorboard": tensorboard, "--seed": seed}, share.of)
         raise typer.Exit(STOPPED) from None
-    except RavlmError:
-        if share.first and not resume and not has_checkpoint(out):
-            remove_folder(out)  # it was free, and what stands there now serves nothing
-        raise
     leave_processes(share)
     if not share.first:
         return
@@ -154,13 +149,6 @@ def device_and_precision(config: "RunConfig | PretrainRunConfig") -> tuple[str, 
 
     device = choose_device()
     return device_name(device), precision_of(device, config.training.precision)
-
-
-def has_checkpoint(out: Path) -> bool:
-    """Whether a stopped run left a whole checkpoint in this folder."""
-    from ravlm.training.checkpoint import has_checkpoint as has
-
-    return has(out)
 
 
 @contextmanager
@@ -215,6 +203,7 @@ def _check_data(data: Path, share: "Share") -> None:
 
 def tell_how_to_go_on(out: Path, options: Mapping[str, object], processes: int = 1) -> None:
     """After Ctrl-C: what is kept in `out`, and the command that goes on; `options` are those given, by their names."""
+    from ravlm.training.checkpoint import has_checkpoint
     from ravlm.training.record import RUN
 
     if not (out / RUN).is_file():

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
@@ -14,19 +16,45 @@ import ravlm
 from ravlm.data.dataset import Dataset
 from ravlm.device import Precision, choose_device, device_name, precision_of
 from ravlm.encoders.base import Encoder
-from ravlm.errors import ConfigError, FormatError, KnowledgeError, PathError
+from ravlm.errors import ConfigError, FormatError, KnowledgeError, PathError, RavlmError
 from ravlm.knowledge.store import KnowledgeBase
 from ravlm.model.folder import CONFIG, WEIGHTS
 from ravlm.model.output_config import GenerationConfig
-from ravlm.safe.files import write_text_atomic
+from ravlm.safe.files import remove_folder, write_text_atomic
 from ravlm.safe.hub import fetch
+from ravlm.training.checkpoint import has_checkpoint
 from ravlm.training.config import RunConfig
 from ravlm.training.processes import Share
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 RUN = "run.json"
 _DECIDES = ("config", "data", "from", "encoders", "decoder")  # the same when a run goes on, beside the knowledge base
 _PACKAGES = ("torch", "numpy", "timm", "transformers", "tokenizers", "safetensors", "pylance", "scikit-learn", "pillow")
 _DIGITS = 12  # of a fingerprint that are shown
+
+
+def whole_or_nothing(run: Callable[P, R]) -> Callable[P, R]:
+    """A run that fails before its first checkpoint leaves nothing in its folder `out`, where that was free.
+
+    What a person stops stays, and what can be resumed. Of several processes (`share`) the first clears away.
+    """
+    parameters = signature(run)
+
+    @wraps(run)
+    def cleared(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = parameters.bind(*args, **kwargs).arguments
+        out, first = given["out"], given.get("share", Share()).first
+        free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+        try:
+            return run(*args, **kwargs)
+        except RavlmError:
+            if free and first and not has_checkpoint(out):
+                remove_folder(out)
+            raise
+
+    return cleared
 
 
 def begin(

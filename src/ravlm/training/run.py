@@ -37,7 +37,15 @@ from ravlm.training.match import MatchStage, PicturePairs
 from ravlm.training.photos import Photos, kept_size, picture_pairs, read_photos, see_photos, seen_of, square_of, stretch
 from ravlm.training.processes import Share
 from ravlm.training.read import Reading, ReadStage, eye_learns
-from ravlm.training.record import RUN, begin, check_base, kept_with_the_model, precision_in, settle_base
+from ravlm.training.record import (
+    RUN,
+    begin,
+    check_base,
+    kept_with_the_model,
+    precision_in,
+    settle_base,
+    whole_or_nothing,
+)
 from ravlm.training.stage_config import StageConfig
 from ravlm.training.start import brought_encoders, continued, new_model
 from ravlm.training.validation import SPLIT, ValidationQuestions, validate, validation_questions
@@ -58,6 +66,7 @@ class TrainingReport:
     calibration: Calibration | None
 
 
+@whole_or_nothing
 def train(
     config: RunConfig,
     data: Path,

@@ -8,8 +8,10 @@ from ravlm.training.pretrain.config import PretrainRunConfig
 from ravlm.training.pretrain.folder import PretrainReport
 from ravlm.training.pretrain.language import pretrain_language
 from ravlm.training.pretrain.visual import pretrain_visual
+from ravlm.training.record import whole_or_nothing
 
 
+@whole_or_nothing
 def pretrain(
     config: PretrainRunConfig,
     data: Path,
