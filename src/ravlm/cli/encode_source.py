@@ -7,8 +7,8 @@ from typing import Literal
 
 from ravlm.errors import FormatError, PathError
 from ravlm.safe.files import read_jsonl, read_text
+from ravlm.safe.headers import SUFFIXES
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 TEXTS = (".txt", ".jsonl")
 
 
@@ -31,9 +31,9 @@ def open_source(path: Path) -> Source:
     """
     suffix = path.suffix.lower()
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
+        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         source = Source("image", [p.relative_to(path).as_posix() for p in found], found, [])
-    elif path.is_file() and suffix in PICTURES:
+    elif path.is_file() and suffix in SUFFIXES:
         source = Source("image", [path.name], [path], [])
     elif suffix == ".txt":
         texts = _lines(read_text(path))
@@ -44,13 +44,13 @@ def open_source(path: Path) -> Source:
         what = f"a file {path.suffix or 'without a suffix'}" if path.exists() else "nothing"
         raise PathError(
             f"There are no pictures or texts at {path}: found {what}. Give a folder of pictures or one picture "
-            f"({', '.join(PICTURES)}), or texts ({', '.join(TEXTS)})."
+            f"({', '.join(SUFFIXES)}), or texts ({', '.join(TEXTS)})."
         )
     wrong = next((name for name in source.ids if not _is_utf8(name)), None)
     if wrong is not None:
         raise PathError(f"The name {wrong!r} in {path} is not UTF-8, and ids are. Rename the file.")
     if not source.ids:
-        what = f"no file {', '.join(PICTURES)}" if path.is_dir() else "an empty file"
+        what = f"no file {', '.join(SUFFIXES)}" if path.is_dir() else "an empty file"
         raise PathError(f"There is nothing to encode in {path}: found {what}. Give another one.")
     return source
 

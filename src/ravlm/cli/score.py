@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -116,13 +115,12 @@ def score(
         _check_no_input(json_file, [file for file in (predictions, references, question_types) if file is not None])
     scorer, notes = _scorer(measure, given, references)
     leniency = Leniency(missing=missing, unknown=unknown, duplicates=duplicates, invalid=invalid)
-    found = scorer(predictions, references, leniency=leniency)
+    found = scorer(predictions, references, leniency=leniency).noted(*notes)
     if not found.per_question:
         raise DatasetError(
             f"Nothing was scored: of {predictions} and {references} no question is left that has both an answer and "
             "what is right. Give files that belong together, or let less pass."
         )
-    found = replace(found, notes=(*notes, *found.notes))
     if json_file is not None:
         about = {"measure": measure} | ({"mode": mode or "official"} if measure == "vqa" else {})
         write_text_atomic(json_file, json.dumps(about | found.as_json(), ensure_ascii=False, indent=1) + "\n")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["JPEG", "PNG", "WEBP", "GIF"]
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+"""How the names of such pictures end, in lower case."""
 
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # start of frame, all codings
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers that carry no length

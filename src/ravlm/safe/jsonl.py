@@ -46,7 +46,7 @@ def parse_model(model: type[Model], data: bytes, file: str, line: int = 0) -> Mo
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        return [_fault(file, line, detail) for detail in error.errors(include_url=False, include_context=False)]
+        return faults_of(error, file, line)
 
 
 def read_models(path: Path, model: type[Model], faults: list[Fault]) -> Iterator[tuple[int, Model]]:
@@ -76,6 +76,11 @@ def refuse(what: str, faults: list[Fault]) -> None:
         if len(faults) > _LISTED:
             listed.append(f"... and {len(faults) - _LISTED:,} more")
         raise DatasetError(f"{what} has {len(faults):,} fault{'s' * (len(faults) > 1)}. Mend them:", listed)
+
+
+def faults_of(error: ValidationError, file: str, line: int = 0) -> list[Fault]:
+    """What a strict model found wrong."""
+    return [_fault(file, line, detail) for detail in error.errors(include_url=False, include_context=False)]
 
 
 def _fault(file: str, line: int, detail: Any) -> Fault:

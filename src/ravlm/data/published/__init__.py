@@ -1,1 +1,1 @@
-"""Benchmarks as their authors publish them become datasets (`write_published`), and are compared with what is published."""  # noqa: E501
+"""Benchmarks as their authors publish them: made into datasets (`write`), compared with what is published (`check`)."""

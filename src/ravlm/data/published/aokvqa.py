@@ -64,7 +64,7 @@ def _split(split: str, path: Path, ask: str, faults: list[Fault], unanswered: li
             fields = {"kind": "answers", "answers": answers, "annotators": annotators}
             meta |= {"choices": record.choices, "correct_choice_idx": record.correct_choice_idx}
             meta |= blanks(record.direct_answers)
-        line = made(
+        yield from made(
             ExampleLine,
             faults,
             path.name,
@@ -75,5 +75,3 @@ def _split(split: str, path: Path, ask: str, faults: list[Fault], unanswered: li
             meta=meta,
             **fields,
         )
-        if line is not None:
-            yield line

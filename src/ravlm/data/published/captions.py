@@ -143,7 +143,7 @@ def _karpathy(name: str, source: SourceFolder, wanted: Wanted, other_names: Othe
 def _lines(rows: Iterable[tuple[str, str, list[str]]], path: Path, faults: list[Fault]) -> Iterator[ExampleLine]:
     """An example a photo: its name, its path, its captions."""
     for name, place, texts in rows:
-        line = made(
+        yield from made(
             ExampleLine,
             faults,
             path.name,
@@ -153,5 +153,3 @@ def _lines(rows: Iterable[tuple[str, str, list[str]]], path: Path, faults: list[
             captions=[text for text in texts if text],
             language="en",
         )
-        if line is not None:
-            yield line

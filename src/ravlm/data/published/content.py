@@ -1,14 +1,14 @@
 """What the reader of a benchmark hands on: examples and articles in the format, still without their pictures."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ravlm.lines import EntryLine, ExampleLine, Line
-from ravlm.safe.jsonl import Fault, shown
+from ravlm.safe.jsonl import Fault, faults_of
 
 Made = TypeVar("Made", bound=Line)
 
@@ -93,13 +93,10 @@ def once(values: Iterable[str]) -> list[str]:
     return [value for value in dict.fromkeys(values) if value.strip()]
 
 
-def made(model: type[Made], faults: list[Fault], file: str, **values: Any) -> Made | None:
-    """A line of the dataset, or None where authors' values don't fit the format: the faults then say which."""
+def made(model: type[Made], faults: list[Fault], file: str, **values: Any) -> Iterator[Made]:
+    """A line of the dataset, or none where authors' values don't fit the format: the faults then say which."""
     try:
-        return model(**values)
+        yield model(**values)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=False):
-            field_of = ".".join(map(str, detail["loc"]))
-            wish = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            faults.append(Fault(file, 0, f"{values.get('id')} {field_of}".strip(), shown(detail["input"]), wish))
-        return None
+        found = faults_of(error, file)
+        faults.extend(replace(fault, field=f"{values.get('id')} {fault.field}".strip()) for fault in found)

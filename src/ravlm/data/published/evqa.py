@@ -141,7 +141,7 @@ def _split(
         members = [part.strip() for part in answers[0].split("&&")] if answers else []
         fields = {"kind": "all_of", "all_of": once(members)} if kind == "multi_answer" else {"answers": answers}
         for place, image in enumerate(_photos(row)):
-            line = made(
+            yield from made(
                 ExampleLine,
                 faults,
                 path.name,
@@ -161,8 +161,6 @@ def _split(
                     "dataset_name": row["dataset_name"],
                 },
             )
-            if line is not None:
-                yield line
 
 
 def _articles(
@@ -180,7 +178,7 @@ def _articles(
         kept = [(str(name), str(text)) for name, text in sections if text]
         if url in asked:
             titles[url] = [name for name, _ in kept]
-        line = made(
+        yield from made(
             EntryLine,
             faults,
             path.name,
@@ -192,8 +190,6 @@ def _articles(
             licence="CC-BY-SA-3.0",
             url=url,
         )
-        if line is not None:
-            yield line
 
 
 def _file_name(url: str) -> str:

@@ -77,7 +77,7 @@ def _split(
     for key, one in questions.items():
         if one.img_file not in photos:
             continue
-        line = made(
+        yield from made(
             ExampleLine,
             faults,
             path.name,
@@ -90,8 +90,6 @@ def _split(
             groups=once(f"{name}:{value}" if value else "" for name, value in _groups(one).items()),
             meta={"fact_surface": one.fact_surface, "facts": one.fact},
         )
-        if line is not None:
-            yield line
 
 
 def _groups(one: _Question) -> dict[str, str]:
@@ -102,7 +100,7 @@ def _groups(one: _Question) -> dict[str, str]:
 def _facts(path: Path, faults: list[Fault]) -> Iterator[EntryLine]:
     read = read_whole(path, _Facts, faults, "FVQA's facts by id")
     for key, fact in ({} if read is None else read.root).items():
-        line = made(
+        yield from made(
             EntryLine,
             faults,
             path.name,
@@ -112,5 +110,3 @@ def _facts(path: Path, faults: list[Fault]) -> Iterator[EntryLine]:
             facts=[(fact.r or "related to", fact.e2_label)],
             source=f"FVQA, {fact.KB}" if fact.KB else "FVQA",
         )
-        if line is not None:
-            yield line

@@ -78,14 +78,14 @@ def _title(name: str) -> str:
 
 def _entries(owned: dict[str, list[str]], faults: list[Fault]) -> Iterator[EntryLine]:
     for name, paths in sorted(owned.items()):
-        line = made(EntryLine, faults, name, id=name, title=_title(name), text=f"This is {_title(name)}.", images=paths)
-        if line is not None:
-            yield line
+        yield from made(
+            EntryLine, faults, name, id=name, title=_title(name), text=f"This is {_title(name)}.", images=paths
+        )
 
 
 def _split(photos: Sequence[Photo], split: str, articles: bool, faults: list[Fault]) -> Iterator[ExampleLine]:
     for name, path in photos:
-        line = made(
+        yield from made(
             ExampleLine,
             faults,
             path,
@@ -96,5 +96,3 @@ def _split(photos: Sequence[Photo], split: str, articles: bool, faults: list[Fau
             answers=once([_title(name), name]),
             entries=[name] if articles else [],
         )
-        if line is not None:
-            yield line

@@ -112,7 +112,7 @@ def _split(
         group = record.data_split.removeprefix(split).strip("_")
         kind = types.get(record.data_id, "")
         evaluated = [value for value in record.answer_eval if isinstance(value, str)]
-        line = made(
+        yield from made(
             ExampleLine,
             faults,
             path.name,
@@ -125,8 +125,6 @@ def _split(
             groups=once([group, f"question_type:{kind}" if kind else ""]),
             meta={"answer_eval": record.answer_eval} | ({} if entity is None else {"entity": entity}),
         )
-        if line is not None:
-            yield line
 
 
 class _Id(Authors):
@@ -135,7 +133,7 @@ class _Id(Authors):
 
 def _articles(path: Path, faults: list[Fault]) -> Iterator[EntryLine]:
     for article in read_json_lines(path, _Article, faults):
-        line = made(
+        yield from made(
             EntryLine,
             faults,
             path.name,
@@ -146,5 +144,3 @@ def _articles(path: Path, faults: list[Fault]) -> Iterator[EntryLine]:
             source="InfoSeek, Wiki6M 1.0",
             licence="CC-BY-SA-3.0",
         )
-        if line is not None:
-            yield line

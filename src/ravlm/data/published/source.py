@@ -4,6 +4,7 @@ import filecmp
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ravlm.errors import DatasetError, FormatError, PathError
 from ravlm.safe.files import read_text
-from ravlm.safe.jsonl import Fault, parse_model, refuse, shown
+from ravlm.safe.headers import SUFFIXES
+from ravlm.safe.jsonl import Fault, faults_of, parse_model, refuse, shown
 from ravlm.safe.streams import bounded_lines, chunks, open_stream
 
 Model = TypeVar("Model", bound=BaseModel)
 _PIECE = 1 << 22  # bytes of a large JSON object that are read at once
 _WIDE = 1 << 24  # characters of a member of a JSON object that are read at most before it counts as damaged
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 _COMPRESSED = ("", ".gz", ".bz2", ".xz")
 
 
@@ -47,7 +48,7 @@ class SourceFolder:
                 found = "a file" if root.exists() else "nothing"
                 raise PathError(f"{root} is no folder: found {found}. Give the folder that holds the unpacked files.")
             for path in _walk(root):
-                if path.suffix.lower() in _PICTURES:
+                if path.suffix.lower() in SUFFIXES:
                     self._pictures.setdefault(path.name, []).append(path)
                     self._stems.setdefault(path.stem, []).append(path)
                 else:
@@ -105,7 +106,7 @@ class SourceFolder:
         """
         for name in (path, *others):
             last = name.rpartition("/")[2]
-            index = self._pictures if last.lower().endswith(_PICTURES) else self._stems
+            index = self._pictures if last.lower().endswith(SUFFIXES) else self._stems
             found = index.get(last, ())
             if self.folder / name in found:
                 return self.folder / name
@@ -157,12 +158,17 @@ def read_list(path: Path, model: type[Model], faults: list[Fault], wish: str) ->
     try:
         return TypeAdapter(list[model]).validate_json(data)  # type: ignore[valid-type]
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
-        if any(len(detail["loc"]) == 0 for detail in details):
-            faults.append(Fault(path.name, 0, "", f"another file's content ({_first_keys(data)})", wish))
-        else:
-            faults.extend(_told(path.name, detail) for detail in details)
+        found = faults_of(error, path.name)
+        if any(not fault.field for fault in found):
+            found = [Fault(path.name, 0, "", f"another file's content ({_first_keys(data)})", wish)]
+        faults.extend(_in_list(fault) for fault in found)
         return []
+
+
+def _in_list(fault: Fault) -> Fault:
+    """The same with the record's place in brackets."""
+    place, dot, field = fault.field.partition(".")
+    return replace(fault, field=f"[{place}]{dot}{field}" if place else "")
 
 
 def read_json_lines(path: Path, model: type[Model], faults: list[Fault]) -> Iterator[Model]:
@@ -245,13 +251,6 @@ def _first_keys(data: bytes) -> str:
         inside = sorted(values[0]) if values and isinstance(values[0], dict) else []
         return f"a list of {len(values):,}" + (f" with {', '.join(inside[:8])}" if inside else "")
     return f"an object with {', '.join(sorted(map(str, values))[:8])}" if isinstance(values, dict) else shown(values)
-
-
-def _told(file: str, detail: Any) -> Fault:
-    place, *field = detail["loc"]
-    found = "no such field" if detail["type"] == "missing" else shown(detail["input"])
-    wish = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return Fault(file, 0, ".".join(map(str, (f"[{place}]", *field))), found, wish)
 
 
 def lines_of(path: Path) -> list[str]:

@@ -72,7 +72,7 @@ def read_viquae(source: SourceFolder, wanted: Wanted) -> Content:
 
 def _split(path: Path, records: list[_Record], articles: bool, faults: list[Fault]) -> Iterator[ExampleLine]:
     for one in records:
-        line = made(
+        yield from made(
             ExampleLine,
             faults,
             path.name,
@@ -84,14 +84,12 @@ def _split(path: Path, records: list[_Record], articles: bool, faults: list[Faul
             entries=[one.wikidata_id] if articles else [],
             meta={"entity": one.wikidata_id, "original_question": one.original_question},
         )
-        if line is not None:
-            yield line
 
 
 def _articles(paths: list[Path], faults: list[Fault]) -> Iterator[EntryLine]:
     for path in paths:
         for article in read_json_lines(path, _Article, faults):
-            line = made(
+            yield from made(
                 EntryLine,
                 faults,
                 path.name,
@@ -103,8 +101,6 @@ def _articles(paths: list[Path], faults: list[Fault]) -> Iterator[EntryLine]:
                 licence="CC-BY-SA-3.0",
                 url=article.url or "",
             )
-            if line is not None:
-                yield line
 
 
 def _sections(paragraphs: list[str]) -> list[SectionLine]:

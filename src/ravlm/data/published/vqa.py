@@ -120,7 +120,7 @@ def _split(
         if not fields["answers"] and BLANK in fields.get("meta", ()):
             unanswered.append(str(question.question_id))
             continue
-        line = made(
+        yield from made(
             ExampleLine,
             faults,
             questions.name,
@@ -130,8 +130,6 @@ def _split(
             kind="answers",
             **fields,
         )
-        if line is not None:
-            yield line
 
 
 def _annotated(name: str, part: str, path: Path, faults: list[Fault]) -> dict[int, tuple[int, dict[str, Any]]]:

@@ -77,7 +77,7 @@ def score_aokvqa(questions: Mapping[str, AokvqaQuestion], predictions: Mapping[s
     }
     overall = {f"{kind}_accuracy": 100 * (mean(some.values()) or 0.0) for kind, some in asked_for.items() if some}
     by_measure = {kind: some for kind, some in asked_for.items() if some}
-    notes = _gaps(questions, predictions, asked_for)
+    notes = _gaps(predictions, asked_for)
     if strange:
         notes.append(f"multiple choices that are none of the question's: {named(strange)}; wrong")
     return Scored(overall, asked_for[DIRECT] or asked_for[CHOICE], by_measure, tuple(notes))
@@ -99,8 +99,7 @@ def score_aokvqa_files(predictions: Path, references: Path, *, leniency: Lenienc
         DatasetError: predictions and questions don't belong together; see `pair`.
     """
     paired = pair(read_predictions(predictions), read_dataset(references), leniency)
-    found = score_aokvqa(paired.references, paired.predictions)
-    return Scored(found.overall, found.per_question, found.by_measure, paired.notes + found.notes)
+    return score_aokvqa(paired.references, paired.predictions).noted(*paired.notes)
 
 
 def read_predictions(path: Path) -> Records[AokvqaAnswer]:
@@ -136,15 +135,11 @@ def _question(record: Any) -> tuple[Identifier, AokvqaQuestion]:
     return name, AokvqaQuestion(tuple(answers), tuple(choices), correct, difficult)
 
 
-def _gaps(
-    questions: Mapping[str, AokvqaQuestion],
-    predictions: Mapping[str, AokvqaAnswer],
-    asked_for: Mapping[str, Mapping[str, float]],
-) -> list[str]:
+def _gaps(predictions: Mapping[str, AokvqaAnswer], asked_for: Mapping[str, Mapping[str, float]]) -> list[str]:
     """How many questions lack one kind of prediction that others have."""
     gaps = []
     for kind, some in asked_for.items():
-        lacking = [n for n in some if n in questions and getattr(predictions.get(n), kind, None) is None]
+        lacking = [name for name in some if getattr(predictions.get(name), kind, None) is None]
         if lacking:
             gaps.append(f"questions without {kind}: {named(lacking)}; scored as wrong")
     return gaps

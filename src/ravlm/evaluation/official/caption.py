@@ -114,7 +114,7 @@ def score_caption_files(
     """
     paired: Paired[str, list[str]] = pair(read_captions(predictions), read_references(references), leniency)
     found = score_captions(paired.references, paired.predictions, with_meteor=with_meteor, clip=clip)
-    return Scored(found.overall, found.per_question, found.by_measure, paired.notes)
+    return found.noted(*paired.notes)
 
 
 def read_captions(path: Path) -> Records[str]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ravlm.errors import ConfigError, PathError
 from ravlm.evaluation.official.reading import read_json
+from ravlm.safe.headers import SUFFIXES
 from ravlm.safe.jsonl import shown
 from ravlm.safe.paths import inside
 
 _PROMPT = "A photo depicts "
 _W = 2.5
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 
 Vectors = NDArray[np.floating[Any]]
 Embed = Callable[[Sequence[str]], Vectors]
@@ -123,7 +123,7 @@ def pictures_in(folder: Path, references: Path | None = None) -> Callable[[str],
     if not folder.is_dir():
         raise PathError(f"There is no folder {folder}. Give the folder of the pictures.")
     named = _file_names(read_json(references)) if references is not None else {}
-    stems = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES}
+    stems = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
 
     def find(name: str) -> Path:
         if name in named:

@@ -13,16 +13,7 @@ from typing import Any
 
 from ravlm.evaluation.measures import mean
 from ravlm.evaluation.official.pairing import STRICT, Leniency, pair
-from ravlm.evaluation.official.reading import (
-    Identifier,
-    Records,
-    identifier,
-    lined,
-    records,
-    rows,
-    text,
-    texts,
-)
+from ravlm.evaluation.official.reading import Identifier, Records, identifier, lined, records, rows, text, texts
 from ravlm.evaluation.official.scored import Scored
 from ravlm.evaluation.official.vqa_normalising import CONTRACTIONS, NUMBERS
 from ravlm.safe.jsonl import shown
@@ -90,10 +81,7 @@ def exact_match(question_type: str, reference: str, candidate: str) -> bool:
     Raises:
         ValueError: nothing is left of the reference after `normalised`.
     """
-    right: str | frozenset[str]
-    right = _members(reference.split(_AMONG)) if question_type == _LIST else normalised(reference)
-    if not right:
-        raise ValueError(f"found the reference {shown(reference)}, of which nothing is left after normalising")
+    right = _wanted(question_type, reference)
     if isinstance(right, str):
         return right == normalised(candidate)
     said = list_members(candidate)
@@ -143,8 +131,7 @@ def score_evqa_files(
     Args:
         predictions: lines of `{"id", "candidate"}`.
         references: lines of `{"id", "question_type", "question", "references"}`, or a `.csv` with the columns
-        `question`,
-            `answer`, `question_type`; without a column `id` there, a row's id is its number, the first being 0.
+            `question`, `answer`, `question_type`; without a column `id` there, a row's id is its number, from 0.
         bem: see `score_evqa`.
         leniency: what is let pass.
 
@@ -153,9 +140,8 @@ def score_evqa_files(
         DatasetError: predictions and questions don't belong together; see `pair`.
     """
     paired = pair(read_predictions(predictions), read_references(references), leniency)
-    found = score_evqa(paired.references, paired.predictions, bem=bem)
     notes = () if bem is not None else ("exact matches alone count: BEM was not asked",)
-    return Scored(found.overall, found.per_question, found.by_measure, paired.notes + notes)
+    return score_evqa(paired.references, paired.predictions, bem=bem).noted(*paired.notes, *notes)
 
 
 def read_predictions(path: Path) -> Records[str]:
@@ -183,9 +169,20 @@ def _question(record: Any, references: Sequence[str]) -> EvqaQuestion:
     if kind not in QUESTION_TYPES:
         raise ValueError(f"found the question type {shown(kind)}, expected one of {', '.join(QUESTION_TYPES)}")
     for reference in references:
-        if not (_members(reference.split(_AMONG)) if kind == _LIST else normalised(reference)):
-            raise ValueError(f"found the reference {shown(reference)}, of which nothing is left after normalising")
+        _wanted(kind, reference)
     return EvqaQuestion(kind, text(record, "question") if "question" in record else "", tuple(references))
+
+
+def _wanted(question_type: str, reference: str) -> str | frozenset[str]:
+    """The reference, or of a list its members, normalised.
+
+    Raises:
+        ValueError: nothing is left of it.
+    """
+    right = _members(reference.split(_AMONG)) if question_type == _LIST else normalised(reference)
+    if not right:
+        raise ValueError(f"found the reference {shown(reference)}, of which nothing is left after normalising")
+    return right
 
 
 def _compared(question: EvqaQuestion, reference: str, candidate: str) -> Comparison:

@@ -87,8 +87,7 @@ def score_infoseek_files(
             f"{references} has no question types ({asked.faults[0]}). Give the file with them as --question-types."
         )
     paired = pair(read_predictions(predictions), asked, leniency)
-    found = score_infoseek(paired.references, paired.predictions)
-    return Scored(found.overall, found.per_question, notes=paired.notes + found.notes)
+    return score_infoseek(paired.references, paired.predictions).noted(*paired.notes)
 
 
 def read_predictions(path: Path) -> Records[str]:

@@ -3,7 +3,7 @@
 The same functions work out the scores of `ravlm evaluate`; `docs/scoring.md` describes the files.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from math import hypot, sqrt
 from pathlib import Path
@@ -26,6 +26,7 @@ _TYPES = {str: "text", int: "a number", bool: "a boolean"}
 _LARGEST = 1e300  # of sums of larger ones no number is left
 
 P = TypeVar("P")
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def score_calibration(right: Mapping[str, Label], predicted: Mapping[str, Judged
 def score_retrieval_files(predictions: Path, references: Path, *, leniency: Leniency = STRICT) -> Scored:
     """The scores of a TREC run by judgements (qrels). Errors: as `score_retrieval`, `pair`, `read_run`."""
     paired = pair(_read_run(predictions), _read_qrels(references), leniency)
-    return _noted(score_retrieval(paired.references, paired.predictions), paired.notes)
+    return score_retrieval(paired.references, paired.predictions).noted(*paired.notes)
 
 
 def score_classification_files(predictions: Path, references: Path, *, leniency: Leniency = STRICT) -> Scored:
@@ -115,13 +116,13 @@ def score_classification_files(predictions: Path, references: Path, *, leniency:
     right = _read_labels(references)
     said = _of_one_type(_read_labels(predictions), right, lambda label: label)
     paired = pair(said, right, leniency)
-    return _noted(score_classification(paired.references, paired.predictions), paired.notes)
+    return score_classification(paired.references, paired.predictions).noted(*paired.notes)
 
 
 def score_regression_files(predictions: Path, references: Path, *, leniency: Leniency = STRICT) -> Scored:
     """The scores of lines of `{"id", "value"}` by the same. Errors: as `lined`, `pair`."""
     paired = pair(_read_values(predictions), _read_values(references), leniency)
-    return _noted(score_regression(paired.references, paired.predictions), paired.notes)
+    return score_regression(paired.references, paired.predictions).noted(*paired.notes)
 
 
 def score_calibration_files(predictions: Path, references: Path, *, leniency: Leniency = STRICT) -> Scored:
@@ -132,28 +133,28 @@ def score_calibration_files(predictions: Path, references: Path, *, leniency: Le
     right = _read_labels(references)
     said = _of_one_type(records(predictions, lined(predictions), _judged, "id"), right, lambda judged: judged.label)
     paired = pair(said, right, leniency)
-    return _noted(score_calibration(paired.references, paired.predictions), paired.notes)
+    return score_calibration(paired.references, paired.predictions).noted(*paired.notes)
 
 
 def _read_run(path: Path) -> Records[dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    faults = []
-    for line in read_run(path):
-        documents = found.setdefault(line.query_id, {})
-        if line.doc_id in documents:
-            faults.append(f"query {line.query_id} has the document {line.doc_id} more than once")
-        documents.setdefault(line.doc_id, line.score)
-    return Records(path, list(found.items()), faults, keyed=True)
+    found = ((line.query_id, line.doc_id, line.score) for line in read_run(path))
+    return _by_query(path, found, "query {} has the document {} more than once")
 
 
 def _read_qrels(path: Path) -> Records[dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
+    judged = ((line.query_id, line.doc_id, line.relevance) for line in read_qrels(path))
+    return _by_query(path, judged, "query {} judges the document {} more than once")
+
+
+def _by_query(path: Path, lines: Iterable[tuple[str, str, N]], twice: str) -> Records[dict[str, N]]:
+    """The documents of each query; `twice` is the fault of one that stands there again."""
+    found: dict[str, dict[str, N]] = {}
     faults = []
-    for line in read_qrels(path):
-        grades = found.setdefault(line.query_id, {})
-        if line.doc_id in grades:
-            faults.append(f"query {line.query_id} judges the document {line.doc_id} more than once")
-        grades.setdefault(line.doc_id, line.relevance)
+    for query, document, value in lines:
+        documents = found.setdefault(query, {})
+        if document in documents:
+            faults.append(twice.format(query, document))
+        documents.setdefault(document, value)
     return Records(path, list(found.items()), faults, keyed=True)
 
 
@@ -203,7 +204,3 @@ def _label(record: Any) -> Label:
 
 def _same(a: Label, b: Label) -> bool:
     return type(a) is type(b) and a == b
-
-
-def _noted(found: Scored, notes: Sequence[str]) -> Scored:
-    return Scored(found.overall, found.per_question, found.by_measure, (*notes, *found.notes))

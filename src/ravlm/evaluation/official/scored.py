@@ -1,7 +1,7 @@
 """What a measure gives: the overall scores, each question's, and what was noticed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -20,6 +20,10 @@ class Scored:
     per_question: Mapping[str, float]
     by_measure: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def noted(self, *notes: str) -> "Scored":
+        """The same with these notes before its own."""
+        return replace(self, notes=(*notes, *self.notes))
 
     def as_json(self) -> dict[str, Any]:
         """The scores as JSON holds them; `by_measure` is left out where there is none."""

@@ -196,9 +196,8 @@ def score_vqa_files(
             f"The mode {mode} was asked for, and {references} has answers with scores, to which no mode applies. Leave "
             "the mode out, or give the annotations of people."
         )
-    found = score_vqa(paired.references, paired.predictions, mode)
     notes = ("the references are answers with scores: no mode applies to them",) if soft else ()
-    return Scored(found.overall, found.per_question, notes=paired.notes + notes)
+    return score_vqa(paired.references, paired.predictions, mode).noted(*paired.notes, *notes)
 
 
 def read_results(path: Path) -> Records[str]:

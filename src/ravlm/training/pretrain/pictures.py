@@ -14,11 +14,11 @@ from ravlm.data.dataset import CARD, Dataset
 from ravlm.errors import DatasetError, ImageError, PathError
 from ravlm.knowledge.passages import sentences
 from ravlm.records import Entry
+from ravlm.safe.headers import SUFFIXES
 from ravlm.safe.images import decode_image, read_image_bytes
 from ravlm.training.loop import Progress
 from ravlm.training.photos import stretch
 
-KINDS = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 _SHOWN = 20  # faults
 
 
@@ -75,11 +75,15 @@ def from_folder(folder: Path) -> LabelledPictures:
     else:
         found = [(file, label) for label, name in enumerate(names) for file in sorted(_below(folder / name))]
         files, labels = tuple(file for file, _ in found), tuple(label for _, label in found)
-    faults = [] if files else [f"  there is no picture in it: found no {', '.join(KINDS)}"]
+    faults = [] if files else [f"  there is no picture in it: found no {', '.join(SUFFIXES)}"]
     if files and len(files) != len(loose):
         faults = [f"  {name}: no picture in this class" for n, name in enumerate(names) if n not in set(labels)]
         faults += [f"  {path.name}: in no class's folder" for path in loose]
-    _refuse(f"The image folder {folder} can't be learned from", faults, "Put pictures at DIR/class/picture.jpg.")
+    _refuse(
+        f"The image folder {folder} can't be learned from",
+        faults,
+        "Put pictures at DIR/class/picture.jpg, and take empty folders away.",
+    )
     texts = tuple((name.replace("_", " ").replace("-", " "),) for name in names)
     return LabelledPictures(folder, files, labels, (False,) * len(files), names, texts)
 
@@ -159,7 +163,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in KINDS and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _texts(entry: Entry) -> Iterator[str]:

@@ -6,13 +6,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ravlm.records import Section
+from ravlm.safe.headers import SUFFIXES
 
 MARKDOWN = frozenset({".md", ".markdown"})
 TEXT = frozenset({".txt"})
 HTML = frozenset({".html", ".htm"})
 PDF = frozenset({".pdf"})
 DOCUMENTS = MARKDOWN | TEXT | HTML | PDF
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
+PICTURES = frozenset(SUFFIXES)
 LARGEST_FILE = 100_000_000  # bytes
 LARGEST_TEXT = 4_000_000  # bytes of a text file, characters of a PDF; War and Peace has 3.2 million
 

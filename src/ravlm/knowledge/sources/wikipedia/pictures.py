@@ -4,10 +4,9 @@ import hashlib
 from pathlib import Path
 
 from ravlm.errors import PathError
+from ravlm.safe.headers import SUFFIXES
 from ravlm.safe.images import read_image_bytes
 from ravlm.safe.paths import inside
-
-_DECODED = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 
 
 class PictureFolder:
@@ -26,7 +25,7 @@ class PictureFolder:
         underscored = name.replace(" ", "_")
         digest = hashlib.md5(underscored.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
         hashed = f"{digest[0]}/{digest[:2]}/{underscored}"
-        end = "" if name.lower().endswith(_DECODED) else ".png"
+        end = "" if name.lower().endswith(SUFFIXES) else ".png"
         for candidate in (name.replace("_", " "), underscored, hashed):
             try:
                 path = inside(self._folder, candidate + end)
