@@ -348,7 +348,7 @@ def karpathy(folder: Path, dataset: str = "coco") -> Path:
 def flickr_entities(folder: Path) -> Path:
     tokens = []
     for place, split in enumerate(("train", "val", "test")):
-        tokens += [f"{1000 + place}.jpg#{i}\tWords {i} of {place} ." for i in range(5)]
+        tokens += [f"{1000 + place}.jpg#{i}\tWords {i}\u2028of {place} ." for i in range(5)]  # ends no line
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{split}.txt").write_text(f"{1000 + place}\n")
         write_photo(folder / "flickr30k-images" / f"{1000 + place}.jpg", place)

@@ -139,7 +139,7 @@ def test_lines_are_read(tmp_path: Path) -> None:
 def test_the_published_csv_is_read(tmp_path: Path) -> None:
     table = (
         'question,answer,dataset_image_ids,question_type\r\n"What, then?",Rome|Roma,1|2,automatic\r\n'
-        "Which?,red&&blue|green,3,multi_answer\r\n"
+        "Which\u2028of\x0bthem?,red&&blue|green,3,multi_answer\r\n"  # marks that end no row
     )
     said = [{"id": "0", "candidate": "roma"}, {"id": 1, "candidate": "blue & red"}]
     found = score_evqa_files(*_files(tmp_path, said, table, "test.csv"))

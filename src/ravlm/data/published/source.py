@@ -255,7 +255,7 @@ def _first_keys(data: bytes) -> str:
 
 def lines_of(path: Path) -> list[str]:
     """The lines of a text file that hold something, stripped."""
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    return [line.strip() for line in read_text(path).split("\n") if line.strip()]
 
 
 def only_once(ids: Iterable[str], file: str, faults: list[Fault]) -> None:

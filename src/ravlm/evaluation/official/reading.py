@@ -1,6 +1,7 @@
 """Files of predictions and references become records with ids; what is wrong with them is counted and named."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def rows(path: Path, needed: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """
     csv.field_size_limit(_LONGEST_FIELD)
     try:
-        reader = csv.DictReader(read_text(path).splitlines(keepends=True), strict=True)
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
         found = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
     except csv.Error as error:
         raise FormatError(f"{path} is not CSV: {words_of(error)}. Check the file.") from error
