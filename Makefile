@@ -47,7 +47,8 @@ bench: venv
 	$(BIN)/python benchmarks/matrix.py
 	$(BIN)/python benchmarks/model.py
 	$(BIN)/python benchmarks/training.py
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/joint.py --datasets flags
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/joint.py
+	$(BIN)/python benchmarks/eyes.py
 	$(BIN)/python benchmarks/retrieval.py --part late-vectors --work build/late
 	$(BIN)/python benchmarks/retrieval.py --part late --work build/late
 	$(BIN)/python benchmarks/retrieval.py
