@@ -56,8 +56,8 @@ def make_model(source: Path, base: str, seed: int, distractors: Path | None, wor
     return data, model
 
 
-def make_eye(data: Path, seed: int, work: Path) -> None:
-    """Pre-train the eye in `work`, where it is not there already; of both bases it learns from the same pictures."""
+def make_eye(data: Path, seed: int, work: Path) -> Path:
+    """The eye in `work`, pre-trained where it is not there already; of both bases it learns from the same pictures."""
     eye, told = work / "grocery-eye", work / EYE_TIME
     if not (eye / "config.json").exists():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -65,6 +65,7 @@ def make_eye(data: Path, seed: int, work: Path) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         told.write_text(json.dumps({"CPU minutes": round(seconds / 60, 1)}), encoding="utf-8")
+    return eye
 
 
 def make_data(source: Path, out: Path, base: str, seed: int, distractors: Path | None, ask: str = "facts") -> None:

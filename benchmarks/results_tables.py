@@ -176,9 +176,10 @@ def captions_table(results: Mapping[str, Any], language: str) -> str:
     return "\n\n".join(tables)
 
 
-_COUNTRIES = {
-    "unseen": "English, countries never seen",
-    "unseen_zh": "Chinese, countries never seen",
+_ASKED_FOR = {
+    ("flags", "unseen"): "English, countries never seen",
+    ("flags", "unseen_zh"): "Chinese, countries never seen",
+    ("grocery", "unseen"): "products never seen",
 }
 
 
@@ -191,13 +192,13 @@ def texts_table(results: Mapping[str, Any], language: str) -> str:
     }
     rows = [
         [
-            _COUNTRIES[group],
+            _ASKED_FOR[name.split("-")[0], group],
             *(share(found[kind]["value"]) for kind in kinds),
             share(found["grounded"]),
             share(found["R@1"]),
             f"{found['n']:,}",
         ]
-        for groups in results["runs"].values()
+        for name, groups in results["runs"].items()
         for group, found in groups.items()
     ]
     return markdown(["texts that are right", *kinds.values(), "grounded", "R@1", "n"], rows)

@@ -15,7 +15,7 @@ from ravlm.errors import DatasetError, FormatError, PathError
 from ravlm.grading import normalise, reference_answer
 from ravlm.lines import DatasetCard, EntryLine, ExampleLine
 
-ASKS: tuple[Ask, ...] = ("facts", "classes")
+ASKS: tuple[Ask, ...] = ("facts", "classes", "texts")
 GROUPS = {"fine": 81, "fine:unseen": 27, "coarse:seen": 32, "coarse:known": 11, "coarse:new": 11}
 """Groups of questions about classes by the number of different answers in the real test split."""
 REAL = Path(__file__).parents[3] / "shared" / "data" / "grocery"
@@ -227,20 +227,48 @@ def test_classes_are_asked_of_every_photo(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "dataset.json").read_text())["name"] == "grocery-iconic-classes"
 
 
-def test_classes_and_facts_are_asked_of_the_same_photos_over_the_same_entries(tmp_path: Path) -> None:
+def _check_the_texts(read: Read) -> None:
+    """What holds for any source of texts: one a photo, sentences of the section that is named, sections in turn."""
+    _check_the_splits(read)
+    for split, lines in read.splits.items():
+        assert len({line.images[0] for line in lines}) == len(lines)
+        for line in lines:
+            [(gold, title)] = line.evidence
+            text = next(s.text for s in read.entries[gold].sections or [] if s.title == title)
+            assert line.entries == [gold]
+            assert line.answers
+            assert "".join("".join(line.answers).split()) == "".join(text.split()), "the section, cut in sentences"
+            about = next(g.removeprefix("about:") for g in line.groups if g.startswith("about:"))
+            assert line.question in wordings(f"text: {about}", split)
+
+
+def test_texts_are_asked_of_every_photo_in_turn_of_the_sections(tmp_path: Path) -> None:
+    write_grocery(_make(tmp_path / "source"), tmp_path / "out", ask="texts")
+    read = Read(tmp_path / "out")
+    _check_the_texts(read)
+    assert {fault.field for fault in check(tmp_path / "out", decode=False)} == {"images.0"}  # no real pictures here
+    asked = {line.id: (line.answers, line.groups) for line in read.splits["test"]}
+    assert asked["test/Kind/Kiwi/Kiwi_001/text"] == (["Kiwi is good."], ["unseen", "about:description"])
+    assert asked["test/Kind/Kiwi/Kiwi_002/text"] == (["Country: Chile."], ["unseen", "about:label"])
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["name"] == "grocery-iconic-texts"
+
+
+def test_all_asks_are_of_the_same_photos_over_the_same_entries(tmp_path: Path) -> None:
     source = _make(tmp_path / "source")
     for ask in ASKS:
         write_grocery(source, tmp_path / ask, base="photos", ask=ask)
-    facts, classes = (Read(tmp_path / ask) for ask in ASKS)
-    assert facts.entries == classes.entries
-    for split, lines in classes.splits.items():
-        assert {line.images[0] for line in lines} == {line.images[0] for line in facts.splits[split]}
+    facts, *others = (Read(tmp_path / ask) for ask in ASKS)
+    for other in others:
+        assert facts.entries == other.entries
+        for split, lines in other.splits.items():
+            assert {line.images[0] for line in lines} == {line.images[0] for line in facts.splits[split]}
 
 
-def test_the_seed_chooses_the_wordings_of_classes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ask", ["classes", "texts"])
+def test_the_seed_chooses_the_wordings(tmp_path: Path, ask: Ask) -> None:
     source = _make(tmp_path / "source")
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        write_grocery(source, tmp_path / name, seed=seed, ask="classes")
+        write_grocery(source, tmp_path / name, seed=seed, ask=ask)
     texts = [(tmp_path / name / "test.jsonl").read_text() for name in "abc"]
     assert texts[0] == texts[1] != texts[2]
 
@@ -325,3 +353,13 @@ def test_the_classes_of_the_real_folder(tmp_path: Path) -> None:
     assert {split: len(lines) for split, lines in read.splits.items()} == {"train": 3554, "val": 364, "test": 4970}
     answers = {g: {(line.answers or [""])[0] for line in read.splits["test"] if g in line.groups} for g in GROUPS}
     assert {group: len(found) for group, found in answers.items()} == GROUPS
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the Grocery Store Dataset is not at ../shared/data/grocery")
+def test_the_texts_of_the_real_folder(tmp_path: Path) -> None:
+    write_grocery(REAL, tmp_path / "out", ask="texts")
+    read = Read(tmp_path / "out")
+    _check_the_texts(read)
+    assert {split: len(lines) for split, lines in read.splits.items()} == {"train": 1777, "val": 182, "test": 2485}
+    about = Counter(g for line in read.splits["test"] for g in line.groups if g.startswith("about:"))
+    assert about == {"about:description": 1139, "about:label": 1097, "about:nutrition": 249}

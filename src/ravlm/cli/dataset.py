@@ -1,7 +1,7 @@
 """`ravlm dataset`: write a dataset in the format, find every fault of one, compare it with what is published."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -9,13 +9,14 @@ from ravlm.cli.console import emit_json, examples, progress, say
 from ravlm.cli.published import ARTICLES, NAMES, PICTURES, compare, holds, make_published, tell, tell_subset
 
 if TYPE_CHECKING:
+    from ravlm.data.grocery.write import Ask, Base
     from ravlm.lines import BenchmarkLine
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and check datasets.")
 
 WORLDS = ("flags", "grocery", "emoji")
 BASES = ("iconic", "photos")
-ASKS = {"flags": ("facts", "texts"), "grocery": ("facts", "classes"), "emoji": ("captions",)}
+ASKS = {"flags": ("facts", "texts"), "grocery": ("facts", "classes", "texts"), "emoji": ("captions",)}
 _SOURCES = {
     "grocery": "the folder with classes.csv, train.txt and the photos",
     "emoji": "the folder with noto72, emojitwo64 and cldr",
@@ -68,6 +69,7 @@ def check_dataset(
         "ravlm dataset make grocery GroceryStoreDataset/dataset --out grocery",
         "ravlm dataset make grocery GroceryStoreDataset/dataset --out grocery-classes --ask classes",
         "ravlm dataset make flags --out flags-texts --ask texts",
+        "ravlm dataset make grocery GroceryStoreDataset/dataset --out grocery-texts --ask texts",
         "ravlm dataset make emoji EMOJI --out emoji",
         "ravlm dataset make okvqa OK-VQA --images COCO --out okvqa",
         "ravlm dataset make coco-captions COCO --split val --pictures there --out coco-part",
@@ -98,8 +100,8 @@ def make_dataset(
         str | None,
         typer.Option(
             help="What to ask for: facts of the articles, if not given. grocery: or the products' classes, fine and "
-            "coarse (classes). flags: or short texts about the countries (texts). aokvqa: direct answers (answers), "
-            "if not given, or one of four choices (choices)."
+            "coarse (classes). flags, grocery: or short texts about what is shown (texts). aokvqa: direct answers "
+            "(answers), if not given, or one of four choices (choices)."
         ),
     ] = None,
     distractors: Annotated[
@@ -191,11 +193,9 @@ def _make_world(
             write_emoji(source, out, report)
         elif source is not None:
             from ravlm.data.grocery import write_grocery
-            from ravlm.data.grocery.write import Ask, Base
 
-            pictured: Base = "photos" if base == "photos" else "iconic"
-            asked: Ask = "classes" if ask == "classes" else "facts"
-            write_grocery(source, out, seed, pictured, distractors, report, ask=asked)
+            asked = cast("Ask", ask or "facts")  # both were checked with the arguments
+            write_grocery(source, out, seed, cast("Base", base), distractors, report, ask=asked)
 
 
 def _check_arguments(

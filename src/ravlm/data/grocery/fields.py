@@ -1,4 +1,4 @@
-"""What a product's article states, field by field, and how it is asked.
+"""What a product's article states, field by field, and how this, classes and texts are asked for.
 
 Swedish names are merged into English ones. Every field has wordings for all splits, and wordings that only the test
 split uses.
@@ -109,6 +109,24 @@ _CLASSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("What sort of groceries are these?", "Name the kind of this product."),
     ),
 }
+_TEXTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "text: description": (
+        ("Describe this product in a sentence.", "Write a sentence that describes this.", "What is this like?"),
+        ("A sentence to describe this, please.", "What would a shop say of this?"),
+    ),
+    "text: label": (
+        ("What does the label of this say?", "Write a line of this product's label.", "Tell something off the label."),
+        ("A line off the label of this, please.", "What is written on this?"),
+    ),
+    "text: nutrition": (
+        (
+            "What is there to say about the nutrition values of this?",
+            "Write a line about this product's nutrition values.",
+            "Tell something about the nutrition of this.",
+        ),
+        ("A line about the nutrition of this, please.", "What would a table of nutrition values say of this?"),
+    ),
+}
 _NUTRIENT = (
     (
         "How much {name} does 100 gram of this contain?",
@@ -120,8 +138,8 @@ _NUTRIENT = (
 
 
 def wordings(field: str, split: str) -> tuple[str, ...]:
-    """The questions that ask for a field, or a class; the test split has some that no other split has."""
-    named = _NAMED.get(field) or _CLASSES.get(field)
+    """The questions that ask for a field, a class or a text; the test split has some that no other split has."""
+    named = (_NAMED | _CLASSES | _TEXTS).get(field)
     everywhere, test_only = named or tuple(tuple(w.format(name=field) for w in each) for each in _NUTRIENT)
     return (*everywhere, *test_only) if split == "test" else everywhere
 

@@ -14,11 +14,12 @@ from ravlm.data.grocery.fields import COUNTRIES, NUTRIENTS, UNITS, Statement
 from ravlm.errors import DatasetError, PathError
 from ravlm.lines import SPLITS
 
-PRODUCT, INGREDIENTS, NUTRITION = "Product", "Ingredients", "Nutrition values per 100 gram"
+DESCRIPTION, PRODUCT = "Description", "Product"
+INGREDIENTS, NUTRITION = "Ingredients", "Nutrition values per 100 gram"
 
 _NUTRIENT = re.compile(r"(.+?)\s*ca\s+(\d+(?:[.,]\d+)?)\s+(\w+)")
 _AMOUNT = re.compile(r"(?P<about>ca\s+)?(?P<number>\d+(?:[.,]\d+)?)\s*(?P<unit>[a-z]+)")
-_IGNORED = {"URL", "Description", "Title", "Nutrition values per 100 gram"}
+_IGNORED = {"URL", DESCRIPTION, "Title", NUTRITION}
 
 
 @dataclass(frozen=True, slots=True)

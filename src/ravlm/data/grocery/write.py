@@ -1,5 +1,6 @@
 """Writes the Grocery Store Dataset in the dataset format: knowledge, questions, pictures."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -7,17 +8,19 @@ from typing import Literal
 from ravlm.data.grocery.classes import class_examples
 from ravlm.data.grocery.fields import Statement, question_of
 from ravlm.data.grocery.glosses import gloss_entries
-from ravlm.data.grocery.source import INGREDIENTS, NUTRITION, PRODUCT, Product, Source, read_source
+from ravlm.data.grocery.source import DESCRIPTION, INGREDIENTS, NUTRITION, PRODUCT, Product, Source, read_source
+from ravlm.data.grocery.texts import text_example
 from ravlm.data.writing import Progress, append_lines, link, new_folder, write_card
 from ravlm.lines import SPLITS, DatasetCard, EntryLine, ExampleLine, SectionLine
 
 Base = Literal["iconic", "photos"]
-Ask = Literal["facts", "classes"]
+Ask = Literal["facts", "classes", "texts"]
 
 _CREDIT = "Grocery Store Dataset (Klasson, Zhang and Kjellström, WACV 2019)"
 _DESCRIPTIONS: dict[Ask, str] = {
     "facts": "Questions about photos of groceries, answered by the articles of 81 products.",
     "classes": "Photos of groceries: which of 81 products each shows, and what kind of product.",
+    "texts": "Short texts about photos of groceries: sentences of the articles of 81 products.",
 }
 _LEAST_TRAINING_VALUES = 3  # a number that nearly never varies in training is no question
 
@@ -42,6 +45,9 @@ def write_grocery(
     may or may not say. Groups: `seen` or `unseen`, `fine` or `coarse`, both together (`fine:unseen`), and of the
     coarse questions about unseen products, whether training has their kind: `coarse:known` or `coarse:new`.
 
+    Texts: every photo is asked about once, for a sentence of its product's article: of the description, of what the
+    label says, or of the nutrition, in turn. Groups: `seen` or `unseen`, `about:<description, label or nutrition>`.
+
     Products whose fine id leaves 2 when divided by 3 are `unseen`: no photo or question of theirs is in train or val.
 
     Args:
@@ -52,7 +58,7 @@ def write_grocery(
             unseen products' too.
         distractors: WordNet's `data.noun`, whose glosses become entries about other things.
         progress: told what goes on.
-        ask: for facts of the articles, or for the products' classes.
+        ask: for facts of the articles, for the products' classes, or for short texts.
 
     Raises:
         PathError: the source lacks a list, or something is in the way at `out`.
@@ -80,7 +86,7 @@ def _write(
     append_lines(out / "knowledge.jsonl", entries)
     if distractors is not None:
         append_lines(out / "knowledge.jsonl", gloss_entries(distractors))
-    examples = _facts if ask == "facts" else _classes
+    examples = {"facts": _facts, "classes": _classes, "texts": _texts}[ask]
     for split in SPLITS:
         append_lines(out / f"{split}.jsonl", examples(read, split, seed))
     _link(read, out, base, progress)
@@ -96,7 +102,7 @@ def _entry(product: Product, pictures: list[str]) -> EntryLine:
         return "\n".join(s.sentence for s in product.statements if s.section == section)
 
     sections = {
-        "Description": product.description,
+        DESCRIPTION: product.description,
         PRODUCT: sentences(PRODUCT),
         INGREDIENTS: product.ingredients,
         NUTRITION: sentences(NUTRITION),
@@ -145,6 +151,13 @@ def _classes(read: Source, split: str, seed: int) -> Iterator[ExampleLine]:
     kinds = {product.coarse for _, product in _trained(read, "train")}
     for path, product in _trained(read, split):
         yield from class_examples(path, product, split, image=_target(path), kinds=kinds, seed=seed)
+
+
+def _texts(read: Source, split: str, seed: int) -> Iterator[ExampleLine]:
+    shown = Counter[str]()
+    for path, product in _trained(read, split):
+        yield text_example(path, shown[product.slug], product, split, image=_target(path), seed=seed)
+        shown[product.slug] += 1
 
 
 def _facts(read: Source, split: str, seed: int) -> Iterator[ExampleLine]:
