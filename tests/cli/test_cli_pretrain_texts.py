@@ -103,7 +103,10 @@ encoder = { kind = "transformers", architecture = "bertt", options = { hidden = 
             '[pretrain.language]\nencoder = { kind = "pretrained", source = "x" }',
             'encoder.trainable is "none", so nothing would learn',
         ),
-        ('[pretrain.alignment]\nloss = "hinge"', "pretrain.alignment.loss: Input should be 'softmax' or 'sigmoid'"),
+        (
+            '[pretrain.alignment]\nloss = "hinge"',
+            "pretrain.alignment.loss: found 'hinge', expected one of",
+        ),
         (
             '[pretrain.alignment]\nlanguage = { kind = "transformers", architecture = "bertt" }',
             "pretrain.alignment.language: there is no architecture of transformers here 'bertt'",

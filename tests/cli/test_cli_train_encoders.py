@@ -212,8 +212,30 @@ def test_a_resumed_run_keeps_its_precision(
     assert ravlm(*run).code == 130
     kept = json.loads((tmp_path / "model" / "run.json").read_text())
     (tmp_path / "model" / "run.json").write_text(json.dumps(kept | {"precision": "bfloat16"}))
-    assert ravlm(*run, "--resume").code == 130
+    again = ravlm(*run, "--resume")
+    assert (again.code, "begun otherwise" in again.err) == (130, False)
     assert computed == [kept["precision"], "bfloat16"]
+
+
+def test_what_a_resumed_run_computes_with_otherwise_is_told(
+    ravlm: Ravlm, tiny: Path, coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ("train", tiny, "--data", coloured, "--out", tmp_path / "model")
+    monkeypatch.setattr("ravlm.training.run.train_stage", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert ravlm(*run).code == 130
+    kept = json.loads((tmp_path / "model" / "run.json").read_text())
+    threads = kept["threads"]
+    older = {"threads": threads + 1, "code": "0", "versions": kept["versions"] | {"torch": "2.0", "fairseq": "1"}}
+    (tmp_path / "model" / "run.json").write_text(json.dumps(kept | older))
+    told = ravlm(*run, "--resume").err
+    lines = told[told.index("It was begun otherwise") :].splitlines()[1:5]
+    torch = kept["versions"]["torch"]
+    assert [line.strip() for line in lines] == [
+        f"threads: {threads + 1}, now {threads}",
+        "fairseq: 1, now none",
+        f"torch: 2.0, now {torch}",
+        "ravlm's own code",
+    ]
 
 
 def test_the_hubs_commit_is_kept_with_the_model(

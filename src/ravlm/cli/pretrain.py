@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ravlm.cli.console import duration, emit_json, say, warn
-from ravlm.cli.train import STOPPED, device_and_precision, tell_how_to_go_on, watched
+from ravlm.cli.train import STOPPED, device_and_precision, tell_how_to_go_on, tell_what_is_other, watched
 
 if TYPE_CHECKING:
     from ravlm.training.pretrain.config import PretrainRunConfig
@@ -48,6 +48,7 @@ def pretrain(
         check_free(out)
     device, precision = device_and_precision(settings)
     warn(f"Pre-training on {device} in {precision}, seed {settings.training.seed}.")
+    tell_what_is_other(out, resume=resume)
     try:
         with watched(tensorboard, share) as (report, measured):
             trained = run(settings, data, out, resume=resume, progress=report, measured=measured)

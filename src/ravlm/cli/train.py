@@ -95,6 +95,7 @@ def train(
     if share.first:
         several = "" if share.of == 1 else f", {share.of} processes"
         warn(f"Training on {device} in {precision}, seed {settings.training.seed}{several}.")
+        tell_what_is_other(out, share.of, resume=resume)
     try:
         with watched(tensorboard, share) as (report, measured):
             kept = None if cache is None else _cache(cache)
@@ -199,6 +200,15 @@ def _check_data(data: Path, share: "Share") -> None:
             f"The dataset {data} has {len(faults):,} fault{'s' * (len(faults) != 1)}; `ravlm dataset check` shows all:",
             few + more,
         )
+
+
+def tell_what_is_other(out: Path, processes: int = 1, *, resume: bool) -> None:
+    """Of a run that goes on: what it computes with otherwise than it was begun, where that may show in the weights."""
+    from ravlm.training.record import begun_otherwise
+
+    other = begun_otherwise(out, processes=processes) if resume else []
+    if other:
+        warn("\n  ".join(["It was begun otherwise, so its weights need not be the same bit for bit:", *other]))
 
 
 def tell_how_to_go_on(out: Path, options: Mapping[str, object], processes: int = 1) -> None:

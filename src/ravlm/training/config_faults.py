@@ -1,5 +1,6 @@
 """Settings read from TOML, and what is told where they are refused: every fault, where it is and what is allowed."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -52,17 +53,23 @@ def told(root: type[Settings], fault: ErrorDetails) -> str:
     if fault["type"] == "union_tag_invalid":
         kinds = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
         named = fault["ctx"]["discriminator"].strip("'_()").rpartition("_")[2]
-        near = get_close_matches(fault["ctx"]["tag"], kinds, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{place}.{named}: there is no {named} {fault['ctx']['tag']!r}, only {', '.join(kinds)}{hint}"
+        tag = fault["ctx"]["tag"]
+        return f"{place}.{named}: there is no {named} {tag!r}, only {', '.join(kinds)}{_nearest(tag, kinds)}"
+    if fault["type"] == "literal_error":
+        choices = re.findall(r"'([^']+)'", fault["ctx"]["expected"])
+        found = fault["input"]
+        return f"{place}: found {found!r}, expected one of {', '.join(choices)}{_nearest(str(found), choices)}"
     if fault["type"] != "extra_forbidden":
         found = "" if isinstance(fault["input"], dict) else f", found {fault['input']!r}"
         return f"{place}: {fault['msg'].removeprefix('Value error, ')}{found}"
     _, settings = _walk(root, fault["loc"][:-1])
     names = list(getattr(settings, "model_fields", {}))
-    near = get_close_matches(where[-1], names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{place}: there is no such setting here, only {', '.join(names)}{hint}"
+    return f"{place}: there is no such setting here, only {', '.join(names)}{_nearest(where[-1], names)}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _walk(root: type[Settings], loc: Sequence[int | str]) -> tuple[list[str], Any]:

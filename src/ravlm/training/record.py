@@ -91,16 +91,41 @@ def write_run(out: Path, about: Mapping[str, Any], precision: str, *, processes:
         hint = " or go on with --resume" if (out / RUN).is_file() else ""
         raise PathError(f"{out} is not empty, and nothing is written over. Give a new folder with --out{hint}.")
     out.mkdir(parents=True, exist_ok=True)
-    device = choose_device()
-    computed: dict[str, Any] = {
-        "precision": precision_of(device, precision),
-        "device": device_name(device),
+    computed = {"precision": precision_of(choose_device(), precision), **_computed_with(processes)}
+    write_text_atomic(out / RUN, json.dumps({**about, **computed}, indent=1))
+
+
+def begun_otherwise(out: Path, *, processes: int = 1) -> list[str]:
+    """With what else the run in `out` was begun than it goes on: then it need not end bit for bit the same.
+
+    Of device, threads, processes, versions and ravlm's own code, those that differ, with what was and what is.
+    """
+    if not (out / RUN).is_file():
+        return []
+    before, now = read_run(out), _computed_with(processes)
+    lines = [
+        f"{name}: {before.get(name)}, now {now[name]}"
+        for name in ("device", "threads", "processes")
+        if before.get(name) != now[name]
+    ]
+    versions, installed = before.get("versions", {}), now["versions"]
+    lines += [
+        f"{name}: {versions.get(name, 'none')}, now {installed.get(name, 'none')}"
+        for name in sorted(versions.keys() | installed.keys())
+        if versions.get(name) != installed.get(name)
+    ]
+    return lines + (["ravlm's own code"] if before.get("code") != now["code"] else [])
+
+
+def _computed_with(processes: int) -> dict[str, Any]:
+    """On what and with which code this process computes."""
+    return {
+        "device": device_name(choose_device()),
         "threads": torch.get_num_threads(),
         "processes": processes,
         "versions": {"ravlm": ravlm.__version__, "python": platform.python_version()} | _versions(),
         "code": code_fingerprint(),
     }
-    write_text_atomic(out / RUN, json.dumps({**about, **computed}, indent=1))
 
 
 def run_to_resume(out: Path, *, makes: str) -> dict[str, Any]:
