@@ -7,7 +7,7 @@ drawings of the test split. Beside it stand two captions that nobody wrote: the 
 the entry that was found first. The scores are those of `ravlm score caption`: see caption_scores.py.
 
 Writes benchmarks/results/runs/captions-emoji.json (the summary of the run), benchmarks/results/captions.json (its
-scores, and some captions to look at) and the table of the document. About 15 minutes.
+scores, and some captions to look at) and the table of the document. About 20 minutes of one core.
 """
 
 import argparse
