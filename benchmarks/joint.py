@@ -1,6 +1,7 @@
 """Joint training against frozen retrieval, at equal steps, on flags and groceries.
 
-    python benchmarks/joint.py [--datasets flags grocery] [--seeds 0 1 2] [--arms ...] [--steps 150] [--work DIR]
+    python benchmarks/joint.py [SOURCE] [--datasets flags grocery grocery-photos] [--seeds 0 1 2] [--arms ...]
+                               [--steps 150] [--distractors data.noun] [--work DIR]
 
 All arms of a dataset and seed but the first go on from the same model, trained as benchmarks/flags.py or
 benchmarks/grocery.py does (whose `--work` serves), by the same number of steps:
@@ -10,16 +11,20 @@ benchmarks/grocery.py does (whose `--work` serves), by the same number of steps:
 - matching: the eye goes on learning by matching, the reader stands still: what more supervision alone brings;
 - joint without gold: eye, query side and reader learn together from answers; which entries are right is not known;
 - joint: the same, with the right entries;
+- joint, taught: the same, and while it learns only entries that are right for some question can be found;
 - joint, eye still: the same, and nothing of the query side learns but the scale of the scores.
 
 The eye of groceries was pre-trained and stands still in all arms; a query encoder learns in its place in the joint
 ones, on what the eye made of the photos once. Their seeds share the eye, and differ in the reader and in what is drawn.
+Of `grocery` the base has the articles' own pictures, of `grocery-photos` the products' photos too. Beside frozen and
+joint stand the prior, no evidence and the right entry, of the first seed, which benchmarks/grocery.py measured.
 
 Writes benchmarks/results/runs/joint-DATASET-SEED-ARM.json (the summaries of the runs), benchmarks/results/joint.json
 (what follows from them) and the tables of the documents. About 10 CPU minutes an arm.
 """
 
 import argparse
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,13 +42,15 @@ from run_summaries import GROUPS, made_run, summaries
 from tables import rewrite_documents
 
 RESULTS = "joint.json"
-DATASETS = ("flags", "grocery")
-ARMS = ("untrained", "frozen", "matching", "joint-without-gold", "joint", "joint-eye-still")
+BASES = {"grocery": "iconic", "grocery-photos": "photos"}
+DATASETS = ("flags", *BASES)
+ARMS = ("untrained", "frozen", "matching", "joint-without-gold", "joint", "joint-taught", "joint-eye-still")
 LEARNS = {  # what learns of the query side in the joint arms
     "flags": "rates = { visual = 0.001 }",
-    "grocery": '''[model.retriever]
-query = "residual"''',
+    **dict.fromkeys(BASES, '[model.retriever]\nquery = "residual"'),
 }
+LEARNED = ("frozen", "joint", "joint-taught")  # the arms that stand beside prior, no evidence and right entry
+KINDS = ("numbers", "country", "all")
 _GOING_ON = """# Made by benchmarks/joint.py
 [training]
 checkpoint_every = 1000
@@ -61,6 +68,7 @@ matrix_learning_rate = {matrix_rate}
 steps = {joint}
 learning_rate = 0.001
 gold = {gold}
+searched = "{searched}"
 {learns}
 """
 _READ = 500  # steps of the read stage of the models that are gone on from
@@ -68,7 +76,8 @@ _READ = 500  # steps of the read stage of the models that are gone on from
 
 def config_of(dataset: str, arm: str, steps: int) -> str:
     """The configuration of an arm."""
-    of = {"match": 0, "read": 0, "joint": 0, "gold": "true", "rate": 0.002, "matrix_rate": 0.003, "learns": ""}
+    of = {"match": 0, "read": 0, "joint": 0, "gold": "true", "searched": "base", "learns": ""}
+    of |= {"rate": 0.002, "matrix_rate": 0.003}
     if arm == "untrained":
         of |= {"read": _READ + steps, "rate": 0.008, "matrix_rate": 0.012}
     elif arm == "frozen":
@@ -78,6 +87,7 @@ def config_of(dataset: str, arm: str, steps: int) -> str:
     else:
         learns = "" if arm == "joint-eye-still" else LEARNS[dataset]
         of |= {"joint": steps, "gold": str(arm != "joint-without-gold").lower(), "learns": learns}
+        of |= {"searched": "taught" if arm == "joint-taught" else "base"}
     return _GOING_ON.format(**of)
 
 
@@ -86,7 +96,7 @@ def measure(dataset: str, seed: int, arm: str, steps: int, work: Path, source: P
     if dataset == "flags":
         data, model = flags.make_model(seed, work)
     else:
-        data, model = grocery.make_model(source, "iconic", seed, distractors, work)
+        data, model = grocery.make_model(source, BASES[dataset], seed, distractors, work)
     name = f"{dataset}-{seed}-{arm}"
     here = work / "joint" / name
     here.mkdir(parents=True, exist_ok=True)
@@ -95,20 +105,48 @@ def measure(dataset: str, seed: int, arm: str, steps: int, work: Path, source: P
     made_run(here, f"joint-{name}", config, data, ["retrieved"], seed=seed, start=start)
 
 
-def results_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What `joint.json` says: for each dataset and arm, and what it is better by than the frozen one."""
+def results_of(found: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What `joint.json` says of the summaries `found` of arms, and of those of benchmarks/grocery.py, by base.
+
+    For each dataset and arm what it reaches, and what it is better by than the frozen one; then, of groceries, what the
+    kinds of evidence bring, by kind of question.
+    """
+    outcomes: dict[str, dict[str, dict[str, list[Outcome]]]] = {
+        dataset: {arm: {} for arm in ARMS} for dataset in DATASETS
+    }
+    for name, summary in found.items():
+        of = re.fullmatch(r"(.+?)-(\d+)-(.+)", name)
+        if of is not None:
+            outcomes[of[1]][of[3]][of[2]] = from_columns(summary["columns"])
+    datasets = {
+        dataset: {arm: _arm(seeds, arms["frozen"]) for arm, seeds in arms.items() if seeds}
+        for dataset, arms in outcomes.items()
+    }
+    return {
+        "datasets": {dataset: arms for dataset, arms in datasets.items() if arms},
+        "groceries": {
+            base: _ways(from_columns(measured[base]["columns"]), outcomes[dataset])
+            for dataset, base in BASES.items()
+            if base in measured and all(outcomes[dataset][arm] for arm in LEARNED)
+        },
+    }
+
+
+def _ways(fixed: Sequence[Outcome], arms: Mapping[str, Mapping[str, Sequence[Outcome]]]) -> dict[str, Any]:
+    """Accuracy by group and kind of question: prior, no evidence and right entry, and the frozen and the joint arm."""
+    learned = {arm: [o for outcomes in arms[arm].values() for o in outcomes] for arm in LEARNED}
     told: dict[str, Any] = {}
-    for dataset in DATASETS:
-        outcomes = {
-            arm: {
-                name.split("-")[1]: from_columns(summary["columns"])
-                for name, summary in found.items()
-                if name.startswith(f"{dataset}-") and name.split("-", 2)[2] == arm
-            }
-            for arm in ARMS
-        }
-        told[dataset] = {arm: _arm(seeds, outcomes["frozen"]) for arm, seeds in outcomes.items() if seeds}
-    return {dataset: arms for dataset, arms in told.items() if arms}
+    for group in GROUPS:
+        told[group] = {}
+        for kind in KINDS:
+            within = {group} if kind == "all" else {group, kind}
+            ways = {way: (fixed, way) for way in ("prior", "none", "oracle")}
+            ways |= {arm: (outcomes, "retrieved") for arm, outcomes in learned.items()}
+            told[group][kind] = {
+                way: mean([float(o.right[evidence]) for o in outcomes if within <= set(o.groups)])
+                for way, (outcomes, evidence) in ways.items()
+            } | {"n": sum(within <= set(o.groups) for o in fixed)}
+    return told
 
 
 def _arm(seeds: Mapping[str, Sequence[Outcome]], frozen: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
@@ -148,15 +186,15 @@ def main() -> None:
         work = (asked.work or Path(temporary)).absolute()
         work.mkdir(parents=True, exist_ok=True)
         for dataset in asked.datasets:
-            if dataset == "grocery" and not (asked.source / "classes.csv").is_file():
+            if dataset in BASES and not (asked.source / "classes.csv").is_file():
                 print(f"Skipped: the Grocery Store Dataset is not in {asked.source} (no classes.csv).")
                 continue
             for seed in asked.seeds:
                 for arm in asked.arms:
-                    if dataset == "grocery" and arm == "matching":
+                    if dataset in BASES and arm == "matching":
                         continue  # its eye stands still
                     measure(dataset, seed, arm, asked.steps, work, asked.source, asked.distractors)
-    results = {"measured_with": measured_with(), "datasets": results_of(summaries("joint"))}
+    results = {"measured_with": measured_with(), **results_of(summaries("joint"), summaries("grocery"))}
     path = write(RESULTS, results)
     rewrite_documents()
     print(f"\n{joint_table(results, 'en')}\n\nWrote {path}.")

@@ -56,7 +56,7 @@ def fusions_table(results: Mapping[str, Any], language: str) -> str:
 
 
 def joint_table(results: Mapping[str, Any], language: str) -> str:
-    """What the arms of joint training reach, and by how much they are better than the frozen one."""
+    """What the arms of joint training reach, by how much they are better than the frozen one; then all ways beside."""
     head = ["trained", "seeds", "questions", "accuracy", "better by", "R@1", "better by", "n"]
     rows = []
     for dataset, arms in results["datasets"].items():
@@ -65,9 +65,18 @@ def joint_table(results: Mapping[str, Any], language: str) -> str:
                 of = found[group]
                 better = [_difference(of.get(name)) if arm != "frozen" else "" for name in ("better", "R@1 better")]
                 cells = [share(of["retrieved"]), better[0], share(of["R@1"]), better[1]]
-                name = f"{dataset}, {arm.replace('-', ' ')}"
+                name = f"{dataset.replace('-', ' with ')}, {arm.replace('-', ' ')}"
                 rows.append([name, str(len(found["seeds"])), group, *cells, f"{of['n']:,}"])
-    return markdown(head, rows)
+    ways = ("prior", "none", "frozen", "joint", "joint-taught", "oracle")
+    compared = [
+        [_BASES[base], group, kind, *(share(of[way]) for way in ways), f"{of['n']:,}"]
+        for base, groups in results["groceries"].items()
+        for group, kinds in groups.items()
+        for kind, of in kinds.items()
+    ]
+    heads = ("prior", "no evidence", "frozen", "joint", "joint taught", "right entry given")
+    beside = ["groceries", "products", "questions", *heads, "n"]
+    return "\n\n".join([markdown(head, rows), *([markdown(beside, compared)] if compared else [])])
 
 
 def _difference(found: Mapping[str, Any] | None) -> str:

@@ -326,23 +326,25 @@ def test_without_the_photos_groceries_are_skipped_with_the_reason(tmp_path: Path
     assert ran.stdout.startswith("Skipped: the Grocery Store Dataset is not in ")
 
 
-@pytest.mark.parametrize("dataset", ["flags", "grocery"])
+@pytest.mark.parametrize("dataset", ["flags", "grocery", "grocery-photos"])
 def test_the_arms_of_joint_training_have_equal_steps(benchmark: Any, tmp_path: Path, dataset: str) -> None:
     joint = benchmark("joint")
     steps = {}
     for arm in joint.ARMS:
         (tmp_path / "arm.toml").write_text(joint.config_of(dataset, arm, 30))
         config = read_run_config(tmp_path / "arm.toml")
-        training, learns = config.training, arm in ("joint", "joint-without-gold")
+        training, learns = config.training, arm in ("joint", "joint-taught", "joint-without-gold")
         assert training.joint.rates.get("visual", 0.0) == (0.001 if learns and dataset == "flags" else 0.0)
-        assert config.model.retriever.query == ("residual" if learns and dataset == "grocery" else "picture")
+        assert config.model.retriever.query == ("residual" if learns and dataset != "flags" else "picture")
         steps[arm] = (training.match.steps, training.read.steps, training.joint.steps)
         assert training.joint.gold is (arm != "joint-without-gold")
+        assert training.joint.searched == ("taught" if arm == "joint-taught" else "base")
     assert steps == {
         "untrained": (0, 530, 0),
         "frozen": (0, 30, 0),
         "matching": (30, 0, 0),
         "joint-without-gold": (0, 0, 30),
+        "joint-taught": (0, 0, 30),
         "joint": (0, 0, 30),
         "joint-eye-still": (0, 0, 30),
     }
@@ -350,15 +352,26 @@ def test_the_arms_of_joint_training_have_equal_steps(benchmark: Any, tmp_path: P
 
 def test_an_arm_is_compared_with_the_frozen_one_question_by_question(benchmark: Any) -> None:
     worse = [replace(outcome, right={**outcome.right, "retrieved": False}) for outcome in OUTCOMES]
-    columns = {"frozen": to_columns(worse), "joint": to_columns(OUTCOMES)}
-    found = {f"flags-{seed}-{arm}": {"columns": columns[arm]} for seed in (0, 1) for arm in columns}
-    told = benchmark("joint").results_of(found)["flags"]
-    assert list(told) == ["frozen", "joint"]
+    columns = {"frozen": to_columns(worse), "joint": to_columns(OUTCOMES), "joint-taught": to_columns(worse)}
+    names = ("flags", "grocery-photos")
+    found = {f"{name}-{seed}-{arm}": {"columns": columns[arm]} for name in names for seed in (0, 1) for arm in columns}
+    results = benchmark("joint").results_of(found, {"photos": {"columns": to_columns(OUTCOMES)}})
+    told = results["datasets"]["flags"]
+    assert results["datasets"]["grocery-photos"] == told
+    assert list(told) == ["frozen", "joint", "joint-taught"]
     assert told["joint"]["seeds"] == ["0", "1"]
     for group in ("seen", "unseen"):
         of = told["joint"][group]
         assert of["better"]["value"] == of["retrieved"] - told["frozen"][group]["retrieved"] == of["retrieved"]
         assert of["R@1 better"]["value"] == 0
     assert told["joint"]["seen"]["retrieved"] > 0
-    table = benchmark("results_tables").joint_table({"datasets": {"flags": told}}, "en").splitlines()
+    [base] = results["groceries"]
+    for group, kinds in results["groceries"][base].items():
+        some = [o for o in OUTCOMES if group in o.groups]
+        assert kinds["all"]["n"] == len(some)
+        assert kinds["all"]["oracle"] == sum(o.right["oracle"] for o in some) / len(some)
+        assert kinds["all"]["joint"] == told["joint"][group]["retrieved"]
+        assert kinds["all"]["frozen"] == kinds["all"]["joint-taught"] == 0.0
+    table = benchmark("results_tables").joint_table(results, "en").splitlines()
     assert table[2].startswith("| flags, frozen | 2 | seen | .000 |  | ")
+    assert sum(line.startswith("| with photos | ") for line in table) == 6

@@ -14,7 +14,7 @@ from builders import passage
 from coloured_dataset import TINY
 from ravlm.device import autocast
 from ravlm.encoders.compact_visual import CompactVisualEncoder
-from ravlm.errors import ConfigError
+from ravlm.errors import ConfigError, TrainingError
 from ravlm.model.folder import open_model
 from ravlm.records import Example
 from ravlm.retrieval.entity import EntityThenPassageRetriever
@@ -94,6 +94,30 @@ def test_right_is_told_in_the_questions_language_where_the_entry_has_it() -> Non
     assert relevance.of([vaduz, tirana]).tolist() == [[False, False], [False, True]]
 
 
+@pytest.mark.parametrize(
+    ("gold", "named", "taught"),
+    [(True, {"Tirana": "b", "Skopje": "d"}, "bd"), (False, {"Tirana": "d", "Vaduz": "d"}, "abc")],
+)
+def test_what_is_right_for_no_question_is_not_found(
+    trained: Path, gold: bool, named: dict[str, str], taught: str
+) -> None:
+    some = [example(answer, entry_id) for answer, entry_id in named.items()]
+    stage = joint(trained, some, gold=gold, searched="taught", entries=4)
+    asked = stage.asked(torch.Generator().manual_seed(0))
+    for each in asked.hits:
+        assert sorted(hits[0].entry_id for hits in each) == list(taught)
+    places = ["abcd".index(entry_id) for entry_id in taught]
+    right = stage._relevance.of(asked.examples)[:, places]
+    log_p = asked.scores[:, places].log_softmax(1)
+    expected = -log_p.masked_fill(~right, -torch.inf).logsumexp(1)
+    torch.testing.assert_close(stage._contrast(asked), expected.mean())
+
+
+def test_a_base_in_which_nothing_is_right_is_refused(trained: Path) -> None:
+    with pytest.raises(TrainingError, match='leave out searched = "taught"'):
+        joint(trained, [example("Paris"), example("Rome", "z")], searched="taught", gold=False)
+
+
 @pytest.mark.parametrize("objective", ["injection", "marginal", "likelihood", "attention", "contrast"])
 @pytest.mark.parametrize("gold", [True, False])
 def test_every_objective_reaches_the_query_side(trained: Path, objective: str, gold: bool) -> None:
@@ -146,14 +170,14 @@ def test_the_contrast_is_among_the_candidates_and_has_its_weight(trained: Path) 
         return stage._contrast(asked), asked
 
     losses = {}
-    for candidates in ("retrieved", "batch", "base"):
+    for candidates in ("retrieved", "batch", "searched"):
         losses[candidates], asked = contrast(candidates)
         read = [set(row) for row in asked.entries.tolist()]
         assert len(set().union(*read)) == 3  # of four: a and b, a and d
         expected = []
         for row, entry in enumerate(asked.examples):
             right = "abcd".index(entry.entries[0])
-            among = {"retrieved": sorted(read[row]), "batch": sorted(set().union(*read)), "base": [0, 1, 2, 3]}
+            among = {"retrieved": sorted(read[row]), "batch": sorted(set().union(*read)), "searched": [0, 1, 2, 3]}
             log_p = asked.scores[row][among[candidates]].log_softmax(0)
             expected.append(-log_p[among[candidates].index(right)])
         torch.testing.assert_close(losses[candidates], torch.stack(expected).mean())

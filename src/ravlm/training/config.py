@@ -65,8 +65,10 @@ class JointConfig(StageConfig):
 
     `entries` are those that a question is read from, found anew at every step, `passages` the most of each. With `gold`
     the right entries are known, and are among them; else what is right is taken from which passages state the answer.
+    `searched` are the entries that can be found while it learns: all of the `base`, or those that are right for some
+    question of training (`taught`), so that no entry is only ever learned to be wrong.
     `objectives`: what teaches the retriever, see docs/training.md; `candidates` of the contrast, which weighs
-    `contrast_weight`, are the entries that are read for a question, for all questions of a batch, or all of the base.
+    `contrast_weight`, are the entries that are read for a question, for all questions of a batch, or all searched ones.
     The eye stands still, unless `rates` gives it a rate: `visual`; the keys follow it every `refresh` steps.
     """
 
@@ -80,8 +82,9 @@ class JointConfig(StageConfig):
     entries: Annotated[int, Field(ge=2)] = 4
     passages: Positive = 4
     gold: bool = True
+    searched: Literal["base", "taught"] = "base"
     objectives: Annotated[list[Objective], Field(min_length=1)] = Field(default_factory=lambda: list(_OBJECTIVES))
-    candidates: Literal["retrieved", "batch", "base"] = "base"
+    candidates: Literal["retrieved", "batch", "searched"] = "searched"
     contrast_weight: Annotated[float, Field(gt=0.0)] = 1.0
     refresh: Positive = 20
 

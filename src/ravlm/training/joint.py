@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from ravlm.device import in_float32
+from ravlm.errors import TrainingError
 from ravlm.heads.calibration import calibrated
 from ravlm.model.vlm import RetrievalAugmentedVLM
 from ravlm.records import Example, Hit
@@ -61,6 +62,9 @@ class Asked:
 class JointStage(Stage):
     """Train the query side together with the reader, on what the retriever finds at every step.
 
+    What can be found is all of the base, or where the settings say so only what is right for some question: an entry
+    that never is right is learned to be wrong for all.
+
     The keys of the index stand still; where the eye learns they are made anew every `refresh` steps, so that which
     weights they come from depends on the step alone: `follow` makes the index anew. The eye learns where the settings
     give it a rate.
@@ -96,6 +100,7 @@ class JointStage(Stage):
         self.parts = nn.ModuleDict({**parts, "retriever": nn.ModuleList([*query, retriever.picture, gains])})
         self._entry_ids = retriever.images.entry_ids
         self._relevance = Relevance(self._entry_ids, retriever.passages.passages.values())
+        self._searched = self._found_while_learning()
         self._index()
 
     def _index(self) -> None:
@@ -104,6 +109,24 @@ class JointStage(Stage):
         device = self._retriever.log_scale.device
         self._keys = torch.from_numpy(images.keys).to(device)  # [n, v]
         self._entry_of = torch.from_numpy(images.entry_of).to(device)  # [n]
+
+    def _found_while_learning(self) -> Bool[Tensor, " e"]:
+        """Which entries can be found: all, or those that are right for some question."""
+        if self.settings.searched == "base":
+            return torch.ones(len(self._entry_ids), dtype=torch.bool)
+        taught = torch.zeros(len(self._entry_ids), dtype=torch.bool)
+        for example in self._reading.examples:
+            taught |= self._relevance.of([self._told(example)])[0]
+        if not taught.any():
+            raise TrainingError(
+                "No entry with a picture is right for any question of train.jsonl, so there is nothing to learn to "
+                'find: none is named, and none states an answer. Name entries, or leave out searched = "taught".'
+            )
+        return taught
+
+    def _told(self, example: Example) -> Example:
+        """The example as it may teach: without its entries where these are not to be known."""
+        return example if self.settings.gold else replace(example, entries=())
 
     def prepare(self, step: int) -> None:
         """The index follows the eye, where it learns, every `refresh` steps."""
@@ -166,15 +189,13 @@ class JointStage(Stage):
             images = view(reading.pixels[reading.photo[whole]].to(device), reading.size, generator, _STRENGTH)
         mine = self.share.rows(len(whole))
         chosen = whole[mine]
-        examples = [reading.examples[i] for i in chosen]
-        if not settings.gold:
-            examples = [replace(example, entries=()) for example in examples]
+        examples = [self._told(reading.examples[i]) for i in chosen]
         images = None if images is None else images[mine]
         batch, language = question_batch(self._reader, reading, chosen, images)
         visual = batch.seen or self._model.visual_encoder(batch.images)
         with in_float32(device):
             cosine = retriever.queries(visual, language) @ self._keys.T  # [b, n]
-        hidden = torch.zeros(cosine.shape, dtype=torch.bool)
+        hidden = (~self._searched)[torch.from_numpy(retriever.images.entry_of)].repeat(len(chosen), 1)  # [b, n]
         for row, photo in enumerate(reading.photo[chosen].tolist()):
             hidden[row, retriever.images.own(reading.ids[photo])] = True
         cosine = cosine.masked_fill(hidden.to(device), -1.0)
@@ -183,7 +204,7 @@ class JointStage(Stage):
         ranking = best.detach()
         if settings.gold:  # the right ones come first
             ranking = ranking.masked_fill(self._relevance.of(examples).to(device), 2.0)
-        entries = ranking.topk(min(settings.entries, len(self._entry_ids)), dim=1).indices  # [b, k]
+        entries = ranking.topk(min(settings.entries, int(self._searched.sum())), dim=1).indices  # [b, k]
         scores = retriever.log_scale.exp() * best  # [b, e]
         seen = replace(batch, seen=visual)
         hits = self._hits(examples, cosine.detach().cpu().numpy(), entries.tolist())
@@ -240,10 +261,10 @@ class JointStage(Stage):
         return self._head.log_likelihood(prediction, targets).view(b, k)
 
     def _contrast(self, asked: Asked) -> Tensor:
-        """The contrast of the right entries, among those read for a question or for the batch, or all of the base."""
+        """The contrast of the right entries, among those read for a question or for the batch, or all searched ones."""
         relevant = self._relevance.of(asked.examples).to(asked.scores.device)  # [b, e]
-        candidates = torch.ones_like(relevant)
-        if self.settings.candidates != "base":
+        candidates = self._searched.to(relevant.device).expand_as(relevant)
+        if self.settings.candidates != "searched":
             candidates = torch.zeros_like(relevant).scatter(1, asked.entries, value=True)
         if self.settings.candidates == "batch":
             candidates = candidates.any(0, keepdim=True).expand_as(candidates)
