@@ -189,6 +189,9 @@ _ASKED_FOR = {
     ("flags", "unseen"): "English, countries never seen",
     ("flags", "unseen_zh"): "Chinese, countries never seen",
     ("grocery", "unseen"): "products never seen",
+    ("grocery", "about:description"): "of these: a description",
+    ("grocery", "about:label"): "of these: a line of the label",
+    ("grocery", "about:nutrition"): "of these: a nutrition value",
 }
 
 

@@ -34,6 +34,10 @@ from tables import rewrite_documents
 RESULTS = "texts.json"
 DATASETS = ("flags", "grocery")
 GROUPS: Mapping[str, tuple[str, ...]] = {"flags": ("unseen", "unseen_zh"), "grocery": ("unseen",)}
+ABOUT: Mapping[str, tuple[str, ...]] = {  # of these, what is told apart
+    "flags": (),
+    "grocery": ("about:description", "about:label", "about:nutrition"),
+}
 KINDS: tuple[EvidenceKind, ...] = ("none", "retrieved", "removed")
 CONFIG = """# Made by benchmarks/texts.py: short texts, on an eye that learned before and stands still.
 
@@ -76,7 +80,8 @@ def texts_results(found: Mapping[str, Any]) -> dict[str, Any]:
     for name, summary in found.items():
         outcomes = from_columns(summary["columns"])
         told[name] = {}
-        for group in GROUPS[name.split("-")[0]]:
+        dataset = name.split("-")[0]
+        for group in GROUPS[dataset] + ABOUT[dataset]:
             some = [o for o in outcomes if group in o.groups]
             clusters = [o.cluster for o in some]
             right = {kind: clustered_score([float(o.right[kind]) for o in some], clusters).as_json() for kind in KINDS}

@@ -97,3 +97,17 @@ def test_what_is_said_of_captions_follows_from_their_scores() -> None:
             if group == "seen:en":
                 assert ours < none
     assert all(0.3 < found["R@1"] < 0.4 for group, found in told.items() if group.startswith("seen"))
+
+
+def test_what_is_said_of_texts_follows_from_their_shares() -> None:
+    """Of docs/captions.md: all of flags' stand on their evidence, of groceries' a part; descriptions are hardest."""
+    told = json.loads((RESULTS / "texts.json").read_text(encoding="utf-8"))["runs"]
+    flags, groceries = told["flags-0"], told["grocery-0"]
+    for found in flags.values():
+        assert found["grounded"] == 1.0
+        assert 0.33 < found["retrieved"]["value"] < 0.37
+    whole = groceries["unseen"]
+    assert 0.25 <= whole["retrieved"]["value"] < 0.3
+    assert whole["none"]["value"] > 0.05 > flags["unseen"]["none"]["value"]
+    right = {name: found["retrieved"]["value"] for name, found in groceries.items()}
+    assert min(right["about:label"], right["about:nutrition"]) > 5 * right["about:description"]
