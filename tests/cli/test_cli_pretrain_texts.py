@@ -69,7 +69,10 @@ def test_a_stopped_run_says_how_to_go_on_and_does(
     with monkeypatch.context() as patch:
         patch.setattr("ravlm.training.loop.save_checkpoint", _stop)
         assert ravlm("train", wanted, "--data", texts, "--out", out).code == 130
-    assert ravlm("train", wanted, "--data", texts, "--out", out, "--resume").code == 0
+    begun = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(begun | {"code": "another"}))
+    again = ravlm("train", wanted, "--data", texts, "--out", out, "--resume")
+    assert (again.code, "  ravlm's own code" in again.err) == (0, True)
 
 
 def _stop(*_: Run) -> None:
@@ -105,8 +108,10 @@ encoder = { kind = "transformers", architecture = "bertt", options = { hidden = 
         ),
         (
             '[pretrain.alignment]\nloss = "hinge"',
-            "pretrain.alignment.loss: found 'hinge', expected one of",
+            "pretrain.alignment.loss: found 'hinge', expected one of softmax, sigmoid",
         ),
+        ('[pretrain.alignment]\nloss = "sigmoi"', "; did you mean 'sigmoid'?"),
+        ("[pretrain.alignment]\nloss = 1", "found 1, expected one of softmax, sigmoid\n"),
         (
             '[pretrain.alignment]\nlanguage = { kind = "transformers", architecture = "bertt" }',
             "pretrain.alignment.language: there is no architecture of transformers here 'bertt'",

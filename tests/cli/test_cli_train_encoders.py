@@ -213,29 +213,51 @@ def test_a_resumed_run_keeps_its_precision(
     kept = json.loads((tmp_path / "model" / "run.json").read_text())
     (tmp_path / "model" / "run.json").write_text(json.dumps(kept | {"precision": "bfloat16"}))
     again = ravlm(*run, "--resume")
-    assert (again.code, "begun otherwise" in again.err) == (130, False)
+    assert (again.code, "other means" in again.err) == (130, False)
     assert computed == [kept["precision"], "bfloat16"]
 
 
-def test_what_a_resumed_run_computes_with_otherwise_is_told(
+def test_what_a_resumed_run_computes_with_otherwise_is_told_and_kept(
     ravlm: Ravlm, tiny: Path, coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = ("train", tiny, "--data", coloured, "--out", tmp_path / "model")
+    run, about = ("train", tiny, "--data", coloured, "--out", tmp_path / "model"), tmp_path / "model" / "run.json"
     monkeypatch.setattr("ravlm.training.run.train_stage", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert ravlm(*run).code == 130
-    kept = json.loads((tmp_path / "model" / "run.json").read_text())
-    threads = kept["threads"]
-    older = {"threads": threads + 1, "code": "0", "versions": kept["versions"] | {"torch": "2.0", "fairseq": "1"}}
-    (tmp_path / "model" / "run.json").write_text(json.dumps(kept | older))
-    told = ravlm(*run, "--resume").err
-    lines = told[told.index("It was begun otherwise") :].splitlines()[1:5]
-    torch = kept["versions"]["torch"]
-    assert [line.strip() for line in lines] == [
-        f"threads: {threads + 1}, now {threads}",
-        "fairseq: 1, now none",
-        f"torch: 2.0, now {torch}",
+    kept = json.loads(about.read_text())
+    versions = kept["versions"] | {"torch": "2.0", "fairseq": "1"}
+    about.write_text(json.dumps(kept | {"device": "CPU (9 threads)", "code": "0", "versions": versions}))
+
+    def told(*more: str) -> list[str]:
+        said = ravlm(*run, "--resume", *more).err
+        return [line.strip() for line in said[said.index("It goes on with other means") :].splitlines()[1:5]]
+
+    expected = [
         "ravlm's own code",
+        f"device: CPU (9 threads), now {kept['device']}",
+        "fairseq: 1, now none",
+        f"torch: 2.0, now {kept['versions']['torch']}",
     ]
+    assert told() == expected
+    [resumed] = json.loads(about.read_text())["resumed"]
+    assert resumed["code"] == kept["code"]
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"device": kept["device"]}))
+    about.write_text(about.read_text().replace(resumed["code"], "1"))
+    assert told()[0] == "ravlm's own code"
+    assert [each["code"] for each in json.loads(about.read_text())["resumed"]] == ["1", kept["code"]]
+    assert "ravlm's own code" in told(), "what was between is not forgotten"
+    assert len(json.loads(about.read_text())["resumed"]) == 2
+
+
+@pytest.mark.parametrize("damage", [{"versions": None}, {"versions": [1]}, {"resumed": 3}])
+def test_a_damaged_record_of_means_is_refused(
+    ravlm: Ravlm, tiny: Path, coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: dict[str, object]
+) -> None:
+    run, about = ("train", tiny, "--data", coloured, "--out", tmp_path / "model"), tmp_path / "model" / "run.json"
+    monkeypatch.setattr("ravlm.training.run.train_stage", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert ravlm(*run).code == 130
+    about.write_text(json.dumps(json.loads(about.read_text()) | damage))
+    refused = ravlm(*run, "--resume")
+    assert (refused.code, "can't be read" in refused.err) == (2, True)
 
 
 def test_the_hubs_commit_is_kept_with_the_model(

@@ -253,6 +253,27 @@ def test_texts_are_asked_of_every_photo_in_turn_of_the_sections(tmp_path: Path) 
     assert json.loads((tmp_path / "out" / "dataset.json").read_text())["name"] == "grocery-iconic-texts"
 
 
+def test_a_product_without_a_sentence_is_not_asked_about(tmp_path: Path) -> None:
+    source = _make(tmp_path / "source")
+    folder = source / "iconic-images-and-descriptions" / "Kind" / "Kiwi"
+    (folder / "Kiwi_Description.txt").write_text(" \n")
+    (folder / "Kiwi_Information.txt").write_text("Title: Kiwi\nIngredients: Kiwi.\n")
+    write_grocery(source, tmp_path / "out", ask="texts")
+    asked = [line.entries for line in Read(tmp_path / "out").splits["test"]]
+    assert len(asked) == 10
+    assert ["kiwi"] not in asked
+
+
+def test_some_wordings_are_the_tests_alone(tmp_path: Path) -> None:
+    """Said twice: not taken from the function that the writer asks."""
+    held = {"A sentence to describe this, please.", "What would a shop say of this?", "What is written on this?"}
+    assert held <= set(wordings("text: description", "test")) | set(wordings("text: label", "test"))
+    for split in ("train", "val"):
+        for kind in ("description", "label", "nutrition"):
+            assert len(wordings(f"text: {kind}", split)) == 3
+            assert not held & set(wordings(f"text: {kind}", split))
+
+
 def test_all_asks_are_of_the_same_photos_over_the_same_entries(tmp_path: Path) -> None:
     source = _make(tmp_path / "source")
     for ask in ASKS:

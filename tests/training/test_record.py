@@ -68,3 +68,12 @@ def test_pre_training_that_fails_may_be_called_again(tmp_path: Path) -> None:
     with pytest.raises(PathError, match="not empty"):
         pretrain(config, pictures, out)
     assert (out / "model.safetensors").is_file()
+
+
+def test_another_number_of_processes_is_other_means(tmp_path: Path) -> None:
+    record.write_run(tmp_path / "out", {}, "float32", processes=2)
+    assert record.begun_otherwise(tmp_path / "out", processes=2) == []
+    assert record.begun_otherwise(tmp_path / "out") == ["processes: 2, now 1"]
+    record.keep_resumed(tmp_path / "out")
+    assert record.begun_otherwise(tmp_path / "out", processes=3) == ["processes: 2 and 1, now 3"]
+    assert record.kept_with_the_model(tmp_path / "out")["resumed"][0]["processes"] == 1

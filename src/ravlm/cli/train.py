@@ -208,7 +208,7 @@ def tell_what_is_other(out: Path, processes: int = 1, *, resume: bool) -> None:
 
     other = begun_otherwise(out, processes=processes) if resume else []
     if other:
-        warn("\n  ".join(["It was begun otherwise, so its weights need not be the same bit for bit:", *other]))
+        warn("\n  ".join(["It goes on with other means, so its weights need not be the same bit for bit:", *other]))
 
 
 def tell_how_to_go_on(out: Path, options: Mapping[str, object], processes: int = 1) -> None:

@@ -58,7 +58,7 @@ def told(root: type[Settings], fault: ErrorDetails) -> str:
     if fault["type"] == "literal_error":
         choices = re.findall(r"'([^']+)'", fault["ctx"]["expected"])
         found = fault["input"]
-        return f"{place}: found {found!r}, expected one of {', '.join(choices)}{_nearest(str(found), choices)}"
+        return f"{place}: found {found!r}, expected one of {', '.join(choices)}{_nearest(found, choices)}"
     if fault["type"] != "extra_forbidden":
         found = "" if isinstance(fault["input"], dict) else f", found {fault['input']!r}"
         return f"{place}: {fault['msg'].removeprefix('Value error, ')}{found}"
@@ -67,8 +67,8 @@ def told(root: type[Settings], fault: ErrorDetails) -> str:
     return f"{place}: there is no such setting here, only {', '.join(names)}{_nearest(where[-1], names)}"
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
+def _nearest(name: object, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1) if isinstance(name, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

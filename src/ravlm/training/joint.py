@@ -117,10 +117,11 @@ class JointStage(Stage):
         taught = torch.zeros(len(self._entry_ids), dtype=torch.bool)
         for example in self._reading.examples:
             taught |= self._relevance.of([self._told(example)])[0]
-        if not taught.any():
+        if (found := int(taught.sum())) < 2:
+            why = "named by" if self.settings.gold else "known to state the answer to"
             raise TrainingError(
-                "No entry with a picture is right for any question of train.jsonl, so there is nothing to learn to "
-                'find: none is named, and none states an answer. Name entries, or leave out searched = "taught".'
+                f"Of {len(self._entry_ids):,} entries with a picture, {found} is {why} a question of train.jsonl, "
+                'and it takes two to learn which to find. Leave out searched = "taught", or train on more questions.'
             )
         return taught
 
@@ -201,7 +202,7 @@ class JointStage(Stage):
         cosine = cosine.masked_fill(hidden.to(device), -1.0)
         best = cosine.new_full((len(chosen), len(self._entry_ids)), -1.0)
         best = best.scatter_reduce(1, self._entry_of.expand_as(cosine), cosine, "amax")
-        ranking = best.detach()
+        ranking = best.detach().masked_fill(~self._searched.to(device), -2.0)  # below those hidden as the photo's own
         if settings.gold:  # the right ones come first
             ranking = ranking.masked_fill(self._relevance.of(examples).to(device), 2.0)
         entries = ranking.topk(min(settings.entries, int(self._searched.sum())), dim=1).indices  # [b, k]

@@ -32,6 +32,7 @@ R = TypeVar("R")
 RUN = "run.json"
 _DECIDES = ("config", "data", "from", "encoders", "decoder")  # the same when a run goes on, beside the knowledge base
 _PACKAGES = ("torch", "numpy", "timm", "transformers", "tokenizers", "safetensors", "pylance", "scikit-learn", "pillow")
+_MEANS = ("device", "processes", "code")  # with what a run computes, beside the versions of packages
 _DIGITS = 12  # of a fingerprint that are shown
 
 
@@ -77,6 +78,7 @@ def begin(
     about = _described(config, dataset, given, brought, start)
     if resume:
         _check_the_same(out, about)
+        keep_resumed(out, processes=share.of)
     else:
         write_run(out, about, config.training.precision, processes=share.of)
 
@@ -96,25 +98,40 @@ def write_run(out: Path, about: Mapping[str, Any], precision: str, *, processes:
 
 
 def begun_otherwise(out: Path, *, processes: int = 1) -> list[str]:
-    """With what else the run in `out` was begun than it goes on: then it need not end bit for bit the same.
+    """With what else the run in `out` was begun, or went on, than it goes on now: its weights may be others then.
 
-    Of device, threads, processes, versions and ravlm's own code, those that differ, with what was and what is.
+    Of device (with threads), processes, versions and ravlm's own code, those that differ, with what was and what is.
+
+    Raises:
+        FormatError: `run.json` is damaged.
     """
     if not (out / RUN).is_file():
         return []
-    before, now = read_run(out), _computed_with(processes)
-    lines = [
-        f"{name}: {before.get(name)}, now {now[name]}"
-        for name in ("device", "threads", "processes")
-        if before.get(name) != now[name]
-    ]
-    versions, installed = before.get("versions", {}), now["versions"]
-    lines += [
-        f"{name}: {versions.get(name, 'none')}, now {installed.get(name, 'none')}"
-        for name in sorted(versions.keys() | installed.keys())
-        if versions.get(name) != installed.get(name)
-    ]
-    return lines + (["ravlm's own code"] if before.get("code") != now["code"] else [])
+    earlier, now = _means(read_run(out)), _flat(_computed_with(processes))
+    lines = []
+    for name in sorted({*now, *(name for means in earlier for name in means)}):
+        was = list(dict.fromkeys(means.get(name, "none") for means in earlier))
+        if was != [now.get(name, "none")]:
+            told = f"{name}: {' and '.join(map(str, was))}, now {now.get(name, 'none')}"
+            lines.append("ravlm's own code" if name == "code" else told)
+    return lines
+
+
+def keep_resumed(out: Path, *, processes: int = 1) -> None:
+    """Write down with what a run goes on, where that is something else than before."""
+    about, now = read_run(out), _computed_with(processes)
+    if _means(about)[-1] != _flat(now):
+        write_text_atomic(out / RUN, json.dumps(about | {"resumed": [*about.get("resumed", []), now]}, indent=1))
+
+
+def _means(about: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """With what a run computed, from its beginning and after each resume that changed something, by name."""
+    return [_flat(means) for means in (about, *about.get("resumed", []))]
+
+
+def _flat(means: Mapping[str, Any]) -> dict[str, Any]:
+    """What was computed with, by name; a device's name says the threads, where they matter."""
+    return {name: means[name] for name in _MEANS} | dict(means["versions"])
 
 
 def _computed_with(processes: int) -> dict[str, Any]:
@@ -150,8 +167,9 @@ def read_run(out: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads((out / RUN).read_text(encoding="utf-8"))
         precision_of(choose_device(), about["precision"])
+        _means(about)
         return about
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{out / RUN} can't be read. Train anew into another folder.") from error
 
 

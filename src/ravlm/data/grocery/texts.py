@@ -13,8 +13,10 @@ ABOUT = {DESCRIPTION: "description", PRODUCT: "label", NUTRITION: "nutrition"}
 """The sections of an article that have sentences, and what a question calls them."""
 
 
-def text_example(path: str, number: int, product: Product, split: str, *, image: str, seed: int) -> ExampleLine:
+def text_example(path: str, number: int, product: Product, split: str, *, image: str, seed: int) -> ExampleLine | None:
     """A text about a photo's product. Every sentence of one section of its article is right; sections take turns.
+
+    None where the article has no sentence.
 
     Args:
         path: the photo's, relative to the source.
@@ -25,6 +27,8 @@ def text_example(path: str, number: int, product: Product, split: str, *, image:
         seed: chooses the wording.
     """
     texts = dict(_texts(product))
+    if not texts:
+        return None
     section = list(texts)[number % len(texts)]
     name = f"{Path(path).with_suffix('')}/text"
     return ExampleLine(

@@ -46,7 +46,8 @@ def write_grocery(
     coarse questions about unseen products, whether training has their kind: `coarse:known` or `coarse:new`.
 
     Texts: every photo is asked about once, for a sentence of its product's article: of the description, of what the
-    label says, or of the nutrition, in turn. Groups: `seen` or `unseen`, `about:<description, label or nutrition>`.
+    label says, or of the nutrition, in turn; not where the article has no sentence. Groups: `seen` or `unseen`,
+    `about:<description, label or nutrition>`.
 
     Products whose fine id leaves 2 when divided by 3 are `unseen`: no photo or question of theirs is in train or val.
 
@@ -156,7 +157,9 @@ def _classes(read: Source, split: str, seed: int) -> Iterator[ExampleLine]:
 def _texts(read: Source, split: str, seed: int) -> Iterator[ExampleLine]:
     shown = Counter[str]()
     for path, product in _trained(read, split):
-        yield text_example(path, shown[product.slug], product, split, image=_target(path), seed=seed)
+        example = text_example(path, shown[product.slug], product, split, image=_target(path), seed=seed)
+        if example is not None:
+            yield example
         shown[product.slug] += 1
 
 

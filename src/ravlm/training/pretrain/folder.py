@@ -15,7 +15,7 @@ from ravlm.safe.files import write_text_atomic
 from ravlm.training.checkpoint import FOLDER, last_checkpoint
 from ravlm.training.loop import Curve, Measured, Progress, Run, Stage, train_stage
 from ravlm.training.pretrain.config import PretrainRunConfig, PretrainTraining
-from ravlm.training.record import RUN, changed, precision_in, read_run, run_to_resume, write_run
+from ravlm.training.record import RUN, changed, keep_resumed, precision_in, read_run, run_to_resume, write_run
 
 ABOUT = "pretraining.json"
 _PIXELS = "pictures.u8"
@@ -70,6 +70,7 @@ def begin(
                 f"The run in {out} was begun otherwise: not the same now is its {' and '.join(different)}. Resume it "
                 "with the same settings, seed, encoders and data, or train anew into another folder."
             )
+        keep_resumed(out)
     else:
         write_run(out, about, config.training.precision)
     return Began(out, precision_in(out), resume, at)
