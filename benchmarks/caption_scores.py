@@ -28,12 +28,15 @@ def tokenised(texts: Sequence[str], tokeniser: str) -> list[str]:
     return [" ".join(w for a, b in word_spans(text) if (w := text[a:b])[0].isalnum()) for text in lowered]
 
 
-def caption_scores(candidates: Sequence[str], references: Sequence[Sequence[str]], tokeniser: str) -> dict[str, float]:
-    """The corpus's scores by their names; `references` are those of each candidate.
+def caption_scores(
+    candidates: Sequence[str], references: Sequence[Sequence[str]], tokeniser: str
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """The corpus's scores by their names, and those of each caption; `references` are those of each candidate.
 
     CIDEr weighs n-grams by how many candidates' references have them, and so depends on which others are scored.
     """
     cut = iter(tokenised([text for some in references for text in some], tokeniser))
     right = [[next(cut) for _ in some] for some in references]
-    overall, _ = scores_of_tokens(tokenised(candidates, tokeniser), right)
-    return {ours: overall[theirs] for ours, theirs in zip(MEASURES, OFFICIAL, strict=True)}
+    overall, each = scores_of_tokens(tokenised(candidates, tokeniser), right)
+    names = dict(zip(MEASURES, OFFICIAL, strict=True))
+    return {ours: overall[name] for ours, name in names.items()}, {ours: each[name] for ours, name in names.items()}

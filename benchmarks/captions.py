@@ -19,6 +19,7 @@ from typing import Any
 from caption_scores import caption_scores, tokeniser_of
 from emoji import FOLDER
 from ravlm.data.dataset import Dataset
+from ravlm.evaluation.bootstrap import clustered_score
 from ravlm.evaluation.runs.folder import Run, read_run
 from ravlm.grading import is_right
 from ravlm.records import Example
@@ -31,6 +32,7 @@ CONFIG = Path(__file__).parents[1] / "configs" / "captions.toml"
 LANGUAGES, SEEN = ("en", "zh"), ("seen", "unseen")
 COMMONEST, NEAREST, NONE, RETRIEVED = "commonest", "nearest", "no evidence", "retrieved"
 _KINDS = {COMMONEST: "prior", NONE: "none", RETRIEVED: "retrieved"}
+COMPARED = ("ROUGE-L", "CIDEr")
 _LOOKED = 20  # captions that are kept to be looked at
 
 
@@ -54,13 +56,16 @@ def results_of(run: Run, names: Mapping[tuple[str, str], str]) -> dict[str, Any]
     for seen in SEEN:
         for language in LANGUAGES:
             rows = [i for i, example in enumerate(examples) if f"{seen}:{language}" in example.groups]
+            some = [examples[i] for i in rows]
+            scores = {
+                name: _scores(some, [captions[name][i] for i in rows], language)
+                for name in (COMMONEST, NEAREST, NONE, RETRIEVED)
+            }
             groups[f"{seen}:{language}"] = {
                 "n": len(rows),
                 "R@1": _found_first(run, rows) if seen == "seen" else None,
-                "by": {
-                    name: _scores([examples[i] for i in rows], [captions[name][i] for i in rows], language)
-                    for name in (COMMONEST, NEAREST, NONE, RETRIEVED)
-                },
+                "by": {name: overall for name, (overall, _) in scores.items()},
+                "better than": {name: _better(scores[RETRIEVED][1], scores[name][1]) for name in (NEAREST, NONE)},
             }
     return {
         "tokenisers": {language: tokeniser_of(language) for language in LANGUAGES},
@@ -74,12 +79,22 @@ def _found_first(run: Run, rows: Sequence[int]) -> float:
     return sum(first) / len(first)
 
 
-def _scores(examples: Sequence[Example], captions: Sequence[str], language: str) -> dict[str, float]:
+def _scores(
+    examples: Sequence[Example], captions: Sequence[str], language: str
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """The scores of all captions, and those of each."""
     right = [is_right(example, caption) for example, caption in zip(examples, captions, strict=True)]
-    return {
-        **caption_scores(captions, [example.answers for example in examples], tokeniser_of(language)),
-        "exact": sum(right) / len(right),
-    }
+    overall, each = caption_scores(captions, [example.answers for example in examples], tokeniser_of(language))
+    return overall | {"exact": sum(right) / len(right)}, each
+
+
+def _better(ours: Mapping[str, Sequence[float]], others: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """By how much the captions' own scores are better, of the measures that are means of these; with intervals."""
+    told = {}
+    for measure in COMPARED:
+        gains = [a - b for a, b in zip(ours[measure], others[measure], strict=True)]
+        told[measure] = clustered_score(gains, range(len(gains))).as_json()
+    return told
 
 
 def _to_look_at(examples: Sequence[Example], captions: Mapping[str, Sequence[str]], group: str) -> list[dict[str, str]]:

@@ -69,7 +69,7 @@ def make_eye(data: Path, seed: int, work: Path) -> Path:
 
 
 def make_data(source: Path, out: Path, base: str, seed: int, distractors: Path | None, ask: str = "facts") -> None:
-    """The dataset of a base that asks for facts or classes, made where it is not there already."""
+    """The dataset of a base that asks for facts, classes or texts, made where it is not there already."""
     more = ["--distractors", distractors] if distractors else []
     if not out.exists():
         options = ["--base", base, "--seed", seed, "--ask", ask, *more]

@@ -32,7 +32,7 @@ from typing import Any
 
 import flags
 import grocery
-from ravlm.evaluation.bootstrap import clustered_score
+from ravlm.evaluation.bootstrap import Score, interval_over_seeds
 from ravlm.evaluation.measures import mean
 from ravlm.evaluation.runs.columns import from_columns
 from ravlm.evaluation.runs.records import Outcome
@@ -109,32 +109,50 @@ def results_of(found: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[st
     """What `joint.json` says of the summaries `found` of arms, and of those of benchmarks/grocery.py, by base.
 
     For each dataset and arm what it reaches, and what it is better by than the frozen one; then, of groceries, what the
-    kinds of evidence bring, by kind of question.
+    kinds of evidence bring, by kind of question, where both were measured on the same dataset.
     """
-    outcomes: dict[str, dict[str, dict[str, list[Outcome]]]] = {
-        dataset: {arm: {} for arm in ARMS} for dataset in DATASETS
-    }
+    runs: dict[str, dict[str, dict[str, Any]]] = {dataset: {arm: {} for arm in ARMS} for dataset in DATASETS}
     for name, summary in found.items():
         of = re.fullmatch(r"(.+?)-(\d+)-(.+)", name)
         if of is not None:
-            outcomes[of[1]][of[3]][of[2]] = from_columns(summary["columns"])
-    datasets = {
-        dataset: {arm: _arm(seeds, arms["frozen"]) for arm, seeds in arms.items() if seeds}
-        for dataset, arms in outcomes.items()
+            runs[of[1]][of[3]][of[2]] = summary
+    outcomes = {
+        dataset: {
+            arm: {seed: from_columns(run["columns"]) for seed, run in seeds.items()} for arm, seeds in arms.items()
+        }
+        for dataset, arms in runs.items()
     }
     return {
-        "datasets": {dataset: arms for dataset, arms in datasets.items() if arms},
+        "datasets": {
+            dataset: {arm: _arm(seeds, arms["frozen"]) for arm, seeds in arms.items() if seeds}
+            for dataset, arms in outcomes.items()
+            if any(arms.values())
+        },
         "groceries": {
-            base: _ways(from_columns(measured[base]["columns"]), outcomes[dataset])
+            base: _ways(from_columns(measured[base]["columns"]), {arm: outcomes[dataset][arm] for arm in LEARNED})
             for dataset, base in BASES.items()
-            if base in measured and all(outcomes[dataset][arm] for arm in LEARNED)
+            if base in measured and all(_same_data(measured[base], runs[dataset][arm]) for arm in LEARNED)
         },
     }
 
 
+def _outcomes(seeds: Mapping[str, Any]) -> dict[str, list[Outcome]]:
+    return {seed: from_columns(run["columns"]) for seed, run in seeds.items()}
+
+
+def _same_data(measured: Mapping[str, Any], seeds: Mapping[str, Any]) -> bool:
+    """Whether there are runs, and all of the dataset that was measured."""
+    data = measured["about"]["dataset"]["fingerprint"]
+    return bool(seeds) and all(run["about"]["dataset"]["fingerprint"] == data for run in seeds.values())
+
+
 def _ways(fixed: Sequence[Outcome], arms: Mapping[str, Mapping[str, Sequence[Outcome]]]) -> dict[str, Any]:
-    """Accuracy by group and kind of question: prior, no evidence and right entry, and the frozen and the joint arm."""
-    learned = {arm: [o for outcomes in arms[arm].values() for o in outcomes] for arm in LEARNED}
+    """Accuracy by group and kind of question: prior, no evidence and right entry, and what learned, over its seeds.
+
+    The seeds are those that all arms have; `fixed` is of the first.
+    """
+    seeds = sorted(set.intersection(*(set(of) for of in arms.values())))
+    learned = {arm: [o for seed in seeds for o in of[seed]] for arm, of in arms.items()}
     told: dict[str, Any] = {}
     for group in GROUPS:
         told[group] = {}
@@ -145,7 +163,7 @@ def _ways(fixed: Sequence[Outcome], arms: Mapping[str, Mapping[str, Sequence[Out
             told[group][kind] = {
                 way: mean([float(o.right[evidence]) for o in outcomes if within <= set(o.groups)])
                 for way, (outcomes, evidence) in ways.items()
-            } | {"n": sum(within <= set(o.groups) for o in fixed)}
+            } | {"n": sum(within <= set(o.groups) for o in fixed), "seeds": seeds}
     return told
 
 
@@ -154,17 +172,24 @@ def _arm(seeds: Mapping[str, Sequence[Outcome]], frozen: Mapping[str, Sequence[O
     for group in GROUPS:
         rows = [(seed, o) for seed in sorted(seeds) for o in seeds[seed] if group in o.groups]
         told[group] = {
-            "retrieved": mean([float(o.right["retrieved"]) for _, o in rows]),
+            "retrieved": mean([_right(o) for _, o in rows]),
             "R@1": mean([_first(o) for _, o in rows]),
             "n": len(rows),
         }
-        beside = {(seed, o.id): o for seed in frozen if seed in seeds for o in frozen[seed]}
-        pairs = [(seed, o, beside[seed, o.id]) for seed, o in rows if (seed, o.id) in beside]
-        if pairs:
-            clusters = [(seed, o.cluster) for seed, o, _ in pairs]
-            for name, value in (("better", lambda o: float(o.right["retrieved"])), ("R@1 better", _first)):
-                told[group][name] = clustered_score([value(o) - value(f) for _, o, f in pairs], clusters).as_json()
+        both = [seed for seed in sorted(seeds) if seed in frozen]
+        beside = {(seed, o.id): o for seed in both for o in frozen[seed]}
+        some = [[o for o in seeds[seed] if group in o.groups] for seed in both]
+        for name, value in (("better", _right), ("R@1 better", _first)) if both else ():
+            better = [
+                [value(o) - value(beside[seed, o.id]) for o in found] for seed, found in zip(both, some, strict=True)
+            ]
+            interval = interval_over_seeds(better, [[o.cluster for o in found] for found in some])
+            told[group][name] = Score(mean([d for each in better for d in each]), interval).as_json()
     return told
+
+
+def _right(outcome: Outcome) -> float:
+    return float(outcome.right["retrieved"])
 
 
 def _first(outcome: Outcome) -> float:

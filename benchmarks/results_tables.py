@@ -69,22 +69,22 @@ def joint_table(results: Mapping[str, Any], language: str) -> str:
                 rows.append([name, str(len(found["seeds"])), group, *cells, f"{of['n']:,}"])
     ways = ("prior", "none", "frozen", "joint", "joint-taught", "oracle")
     compared = [
-        [_BASES[base], group, kind, *(share(of[way]) for way in ways), f"{of['n']:,}"]
+        [_BASES[base], str(len(of["seeds"])), group, kind, *(share(of[way]) for way in ways), f"{of['n']:,}"]
         for base, groups in results["groceries"].items()
         for group, kinds in groups.items()
         for kind, of in kinds.items()
     ]
     heads = ("prior", "no evidence", "frozen", "joint", "joint taught", "right entry given")
-    beside = ["groceries", "products", "questions", *heads, "n"]
+    beside = ["groceries", "seeds", "products", "questions", *heads, "questions of a seed"]
     return "\n\n".join([markdown(head, rows), *([markdown(beside, compared)] if compared else [])])
 
 
 def _difference(found: Mapping[str, Any] | None) -> str:
-    """A difference with its interval, in shares."""
+    """A difference with its interval, where there is one, in shares."""
     if found is None:
         return ""
-    low, high = found["interval"]
-    return f"{found['value']:+.3f} ({low:+.3f} to {high:+.3f})"
+    between = "" if found["interval"] is None else " ({:+.3f} to {:+.3f})".format(*found["interval"])
+    return f"{found['value']:+.3f}{between}"
 
 
 def _inputs_table(modes: Mapping[str, Any]) -> str:
@@ -179,6 +179,13 @@ def captions_table(results: Mapping[str, Any], language: str) -> str:
         for name, scores in found["by"].items()
     ]
     tables = [markdown(["captions", *measures, "n"], rows)]
+    gains = [
+        [_group(group), _WRITERS[name], *map(_difference, by.values())]
+        for group, found in groups.items()
+        for name, by in found["better than"].items()
+    ]
+    compared = next(iter(next(iter(groups.values()))["better than"].values()))
+    tables.append(markdown(["the model is better", "than", *(f"{measure}, by" for measure in compared)], gains))
     for group, looked in results["looked at"].items():
         head = ["its name", "most similar picture", "the model, no evidence", "the model"]
         tables.append(f"Every so-many-th picture, {_group(group)}:\n\n" + _texts(head, looked))
@@ -198,6 +205,7 @@ _ASKED_FOR = {
 def texts_table(results: Mapping[str, Any], language: str) -> str:
     """How many texts are right from each kind of evidence, and how many of these stand on it."""
     kinds = {
+        "prior": "prior",
         "none": "no evidence",
         "retrieved": "**the model**",
         "removed": "its evidence taken away",
@@ -205,6 +213,7 @@ def texts_table(results: Mapping[str, Any], language: str) -> str:
     rows = [
         [
             _ASKED_FOR[name.split("-")[0], group],
+            name.split("-")[1],
             *(share(found[kind]["value"]) for kind in kinds),
             share(found["grounded"]),
             share(found["R@1"]),
@@ -213,7 +222,7 @@ def texts_table(results: Mapping[str, Any], language: str) -> str:
         for name, groups in results["runs"].items()
         for group, found in groups.items()
     ]
-    return markdown(["texts that are right", *kinds.values(), "grounded", "R@1", "n"], rows)
+    return markdown(["texts that are right", "seed", *kinds.values(), "grounded", "R@1", "n"], rows)
 
 
 def _group(group: str) -> str:

@@ -38,7 +38,7 @@ ABOUT: Mapping[str, tuple[str, ...]] = {  # of these, what is told apart
     "flags": (),
     "grocery": ("about:description", "about:label", "about:nutrition"),
 }
-KINDS: tuple[EvidenceKind, ...] = ("none", "retrieved", "removed")
+KINDS: tuple[EvidenceKind, ...] = ("prior", "none", "retrieved", "removed")
 CONFIG = """# Made by benchmarks/texts.py: short texts, on an eye that learned before and stands still.
 
 [model.visual]

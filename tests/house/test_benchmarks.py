@@ -354,8 +354,17 @@ def test_an_arm_is_compared_with_the_frozen_one_question_by_question(benchmark: 
     worse = [replace(outcome, right={**outcome.right, "retrieved": False}) for outcome in OUTCOMES]
     columns = {"frozen": to_columns(worse), "joint": to_columns(OUTCOMES), "joint-taught": to_columns(worse)}
     names = ("flags", "grocery-photos")
-    found = {f"{name}-{seed}-{arm}": {"columns": columns[arm]} for name in names for seed in (0, 1) for arm in columns}
-    results = benchmark("joint").results_of(found, {"photos": {"columns": to_columns(OUTCOMES)}})
+    about = {"dataset": {"fingerprint": "x"}}
+    found = {
+        f"{name}-{seed}-{arm}": {"columns": columns[arm], "about": about}
+        for name in names
+        for seed in (0, 1)
+        for arm in columns
+    }
+    results_of, other = benchmark("joint").results_of, {"dataset": {"fingerprint": "y"}}
+    measured = {"columns": to_columns(OUTCOMES), "about": about}
+    assert results_of(found, {"photos": measured | {"about": other}})["groceries"] == {}
+    results = results_of(found, {"photos": measured})
     told = results["datasets"]["flags"]
     assert results["datasets"]["grocery-photos"] == told
     assert list(told) == ["frozen", "joint", "joint-taught"]
@@ -368,7 +377,7 @@ def test_an_arm_is_compared_with_the_frozen_one_question_by_question(benchmark: 
     [base] = results["groceries"]
     for group, kinds in results["groceries"][base].items():
         some = [o for o in OUTCOMES if group in o.groups]
-        assert kinds["all"]["n"] == len(some)
+        assert (kinds["all"]["n"], kinds["all"]["seeds"]) == (len(some), ["0", "1"])
         assert kinds["all"]["oracle"] == sum(o.right["oracle"] for o in some) / len(some)
         assert kinds["all"]["joint"] == told["joint"][group]["retrieved"]
         assert kinds["all"]["frozen"] == kinds["all"]["joint-taught"] == 0.0

@@ -39,7 +39,7 @@ def test_scores_are_those_of_the_official_code(scores: ModuleType, name: str) ->
     official = json.loads((METRICS / "gold" / "official_scores.json").read_text())[name]
     captions = _captions(name)
     said, right = zip(*captions.values(), strict=True)
-    found = scores.caption_scores(said, right, scores.PTB)
+    found, _ = scores.caption_scores(said, right, scores.PTB)
     assert found == pytest.approx({ours: official[theirs] for theirs, ours in OFFICIAL.items()}, abs=2e-6)
 
 
@@ -68,9 +68,9 @@ def test_every_language_has_its_tokeniser(scores: ModuleType) -> None:
 
 def test_the_same_words_score_highest_and_others_nothing(scores: ModuleType) -> None:
     right = [["a red heart on a hand", "heart, hand"], ["two blue birds that sing", "bird"]]
-    whole = scores.caption_scores([some[0] for some in right], right, scores.PTB)
+    whole, _ = scores.caption_scores([some[0] for some in right], right, scores.PTB)
     assert all(whole[name] == pytest.approx(1.0) for name in scores.MEASURES[:5])
-    other = scores.caption_scores(["nothing here", "or there"], right, scores.PTB)
+    other, _ = scores.caption_scores(["nothing here", "or there"], right, scores.PTB)
     assert max(other.values()) < 1e-6
 
 
@@ -107,6 +107,8 @@ def test_captions_are_scored_by_writer_group_and_language(scores: ModuleType) ->
             "retrieved": 1.0,
         }
         assert by["retrieved"]["BLEU-1"] == pytest.approx(1.0)
+        better = {name: of["ROUGE-L"]["value"] for name, of in told_of["better than"].items()}
+        assert better == {"nearest": pytest.approx(0.5), "no evidence": pytest.approx(1.0)}
     assert found["looked at"]["unseen:en"][1] == {
         "reference": "blue bird",
         "nearest": "blue bird",
@@ -115,4 +117,5 @@ def test_captions_are_scored_by_writer_group_and_language(scores: ModuleType) ->
     }
     table = __import__("results_tables").captions_table(found, "en")
     assert "| English, seen: **the model** | 1.000 | 1.000 |" in table
+    assert "| English, seen | the model, no evidence | +1.000 (+1.000 to +1.000) |" in table
     assert "| red heart | blue bird |  | red heart |" in table

@@ -10,6 +10,7 @@ import pytest
 
 from command import ran
 from documents import ROOT, commands
+from ravlm.data.flags.world import WorldSize
 from ravlm.model.config import RetrieverConfig
 from ravlm.training.config import JointConfig, Objective
 
@@ -59,14 +60,19 @@ def test_what_is_said_of_joint_training_follows_from_its_figures() -> None:
     names = ("better", "R@1 better")
     for arm in ("joint", "joint-without-gold"):
         assert [side("flags", arm, "seen", name) for name in names] == [0, 0]
-        assert [side("flags", arm, "unseen", name) for name in names] == [-1, -1]
+        assert [side("grocery", arm, "seen", name) for name in names] == [1, 1]
         assert [side("grocery", arm, "unseen", name) for name in names] == [-1, -1]
         seen, unseen = (found["grocery"][arm][group]["better"]["value"] for group in ("seen", "unseen"))
         assert seen < -unseen
-    assert [side("grocery", "joint", "seen", name) for name in names] == [1, 1]
+    assert [side("flags", "joint-without-gold", "unseen", name) for name in names] == [-1, -1]
+    assert [side("flags", "joint", "unseen", name) for name in names] == [0, 0]
+    assert found["flags"]["joint"]["seeds"] == ["0", "1", "2"]
     for group in ("seen", "unseen"):
         assert side("flags", "joint-eye-still", group, "better") == 0
         assert found["flags"]["joint-eye-still"][group]["R@1 better"]["value"] == 0.0
-    assert found["flags"]["joint-eye-still"]["seeds"] == ["0"]
-    known, unknown = (found["flags"][arm]["unseen"]["R@1"] for arm in ("joint", "joint-without-gold"))
-    assert unknown < known
+    lost, without = (found["grocery"][arm]["unseen"]["better"]["value"] for arm in ("joint-taught", "joint"))
+    assert lost > without / 3
+    assert side("grocery", "joint-taught", "seen", "R@1 better") == 1
+    assert side("flags", "joint-taught", "seen", "R@1 better") == -1
+    assert f"has {WorldSize().patterns} flags that nobody" in TEXT
+    assert found["flags"]["joint-eye-still"]["seeds"] == found["flags"]["joint-taught"]["seeds"] == ["0"]
