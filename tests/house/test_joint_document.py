@@ -72,6 +72,10 @@ def test_what_is_said_of_joint_training_follows_from_its_figures() -> None:
         assert found["flags"]["joint-eye-still"][group]["R@1 better"]["value"] == 0.0
     lost, without = (found["grocery"][arm]["unseen"]["better"]["value"] for arm in ("joint-taught", "joint"))
     assert lost > without / 3
+    assert side("grocery-photos", "joint-taught", "unseen", "better") == 0
+    assert [side("grocery-photos", "joint", group, "better") for group in ("seen", "unseen")] == [1, -1]
+    assert side("grocery-photos", "joint-taught", "seen", "R@1 better") == 1
+    assert found["grocery-photos"]["joint-taught"]["seeds"] == ["0"]
     assert side("grocery", "joint-taught", "seen", "R@1 better") == 1
     assert side("flags", "joint-taught", "seen", "R@1 better") == -1
     assert f"has {WorldSize().patterns} flags that nobody" in TEXT
