@@ -44,10 +44,10 @@ def text_example(path: str, number: int, product: Product, split: str, *, image:
 
 
 def _texts(product: Product) -> Iterator[tuple[str, list[str]]]:
-    """The sections with sentences, and these, each once."""
-    described = [sentence.strip() for sentence in segment("en", product.description)]
+    """The sections with sentences, and these."""
+    described = [text for sentence in segment("en", product.description) if (text := sentence.strip())]
     for section in ABOUT:
         stated = [s.sentence for s in product.statements if s.section == section]
-        found = [text for text in dict.fromkeys(described if section == DESCRIPTION else stated) if text]
+        found = described if section == DESCRIPTION else stated
         if found:
             yield section, found
