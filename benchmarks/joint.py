@@ -116,12 +116,7 @@ def results_of(found: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[st
         of = re.fullmatch(r"(.+?)-(\d+)-(.+)", name)
         if of is not None:
             runs[of[1]][of[3]][of[2]] = summary
-    outcomes = {
-        dataset: {
-            arm: {seed: from_columns(run["columns"]) for seed, run in seeds.items()} for arm, seeds in arms.items()
-        }
-        for dataset, arms in runs.items()
-    }
+    outcomes = {dataset: {arm: _outcomes(seeds) for arm, seeds in arms.items()} for dataset, arms in runs.items()}
     return {
         "datasets": {
             dataset: {arm: _arm(seeds, arms["frozen"]) for arm, seeds in arms.items() if seeds}

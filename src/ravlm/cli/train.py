@@ -203,7 +203,7 @@ def _check_data(data: Path, share: "Share") -> None:
 
 
 def tell_what_is_other(out: Path, processes: int = 1, *, resume: bool) -> None:
-    """Of a run that goes on: what it computes with otherwise than it was begun, where that may show in the weights."""
+    """Of a run that goes on: what it computes with otherwise than before, where that may show in the weights."""
     from ravlm.training.record import begun_otherwise
 
     other = begun_otherwise(out, processes=processes) if resume else []
